@@ -1,0 +1,1 @@
+"""The planshift command."""

@@ -1,0 +1,1 @@
+"""Directories in files: made up from a seed, imported, exported."""

@@ -1,0 +1,1 @@
+"""Plans requests and carries them out, one event per user."""

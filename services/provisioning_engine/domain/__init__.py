@@ -1,0 +1,1 @@
+"""Pure decisions and folds of the engine."""

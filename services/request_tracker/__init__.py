@@ -1,0 +1,1 @@
+"""Folds the events into what operators query."""

@@ -1,0 +1,1 @@
+"""Turns a person's choices into one request."""

@@ -1,0 +1,1 @@
+"""Kafka, Postgres and the services on one machine: the engine behind planshift up."""

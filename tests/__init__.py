@@ -1,0 +1,1 @@
+"""Tests by reach: unit, contracts, integration, e2e, architecture."""
