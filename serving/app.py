@@ -13,12 +13,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp
 
 from serving import problems
-from serving.auth import Tokens, require
+from serving.auth import require
 from serving.edge import Edge
 from serving.metrics import CONTENT_TYPE, HttpMetrics, Metrics
 from serving.openapi import document
 from serving.problems import FieldError, Problem
 from serving.settings import ServiceSettings
+from serving.tokens import Tokens
 
 OPEN_PATHS = ("/livez", "/readyz")
 _PROBE_S = 3.0

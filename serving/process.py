@@ -8,10 +8,10 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import uvicorn
 import uvloop
@@ -46,7 +46,7 @@ class Service:
     tasks: Mapping[str, Callable[[], Awaitable[None]]] = field(default_factory=dict)
 
 
-Build = Callable[[S, AsyncExitStack], Awaitable[Service]]
+Build = Callable[[S, AsyncExitStack], Coroutine[Any, Any, Service]]
 """Makes the service; what it enters on the stack is closed at the end, last entered first."""
 
 
@@ -99,7 +99,7 @@ async def _run(settings: S, listener: socket.socket, build: Build[S]) -> int:
                 if service is None:
                     return EXIT_DONE
                 return await _serve(service, listener, stop)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 -- the process' last line: logged, then an exit code
                 _log.critical("the service can't go on", exc_info=error)
                 return EXIT_DIED
             finally:

@@ -4,13 +4,15 @@ import os
 import re
 import socket
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
+
+from serving.tokens import read_tokens
 
 PREFIX = "PLANSHIFT_"
 MASK = "********"
@@ -76,8 +78,6 @@ class ServiceSettings(BaseSettings):
     instance: str = Field(default_factory=_default_instance, description="this process's name in logs and leases")
     body_limit: int = Field(default=MIB, ge=1, description="largest request body in bytes")
 
-    file_fields: ClassVar[tuple[str, ...]] = ("tokens_file",)
-
     @classmethod
     def settings_customise_sources(
         cls,
@@ -121,7 +121,7 @@ class ServiceSettings(BaseSettings):
             found.append(f"{_variable('topic_prefix')}: only letters, digits, dot, dash and underscore, at most 64")
         if self.log_level.upper() not in _LEVELS:
             found.append(f"{_variable('log_level')}: {self.log_level!r} is none of {', '.join(_LEVELS)}")
-        found += [_file_problem(name, getattr(self, name)) for name in self.file_fields]
+        found.append(_tokens_problem(self.tokens_file))
         return [problem for problem in found if problem]
 
     def describe(self) -> dict[str, str]:
@@ -151,9 +151,14 @@ def _unreadable(path: Path) -> str | None:
     return None
 
 
-def _file_problem(name: str, path: Path) -> str | None:
+def _tokens_problem(path: Path) -> str | None:
     problem = _unreadable(path)
-    return f"{_variable(name)}: {problem}" if problem else None
+    try:
+        if not problem:
+            read_tokens(path)
+    except (OSError, ValueError) as error:
+        problem = str(error)
+    return f"{_variable('tokens_file')}: {problem}" if problem else None
 
 
 def _line(location: tuple[int | str, ...], message: str) -> str:
