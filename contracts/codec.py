@@ -14,7 +14,7 @@ from contracts.reasons import UnreadableReason
 from contracts.requests import RequestEvent
 from contracts.topics import DIRECTORY, PROVISIONING, RECORD_LIMIT_BYTES, REQUESTS
 
-Headers = Iterable[tuple[str, bytes]]
+Headers = Iterable[tuple[str, bytes | None]]
 
 EVENTS_BY_TOPIC: dict[str, tuple[type[Any], ...]] = {
     DIRECTORY.name: get_args(DirectoryEvent),
@@ -22,12 +22,8 @@ EVENTS_BY_TOPIC: dict[str, tuple[type[Any], ...]] = {
     PROVISIONING.name: get_args(ProvisioningEvent),
 }
 
-EVENT_BY_TYPE: dict[str, type[Any]] = {
-    model.TYPE: model for models in EVENTS_BY_TOPIC.values() for model in models
-}
-TOPIC_BY_TYPE: dict[str, str] = {
-    model.TYPE: topic for topic, models in EVENTS_BY_TOPIC.items() for model in models
-}
+EVENT_BY_TYPE: dict[str, type[Any]] = {model.TYPE: model for models in EVENTS_BY_TOPIC.values() for model in models}
+TOPIC_BY_TYPE: dict[str, str] = {model.TYPE: topic for topic, models in EVENTS_BY_TOPIC.items() for model in models}
 
 
 class UnreadableError(Exception):
@@ -74,7 +70,8 @@ def decode(topic: str, key: bytes | None, value: bytes | None, headers: Headers)
     Raises UnreadableError with the reason, or UnknownTypeFromKnownSourceError for a newer event of ours.
     """
     body = _checked_body(value)
-    named = dict(headers)
+    # A header without a value is legal on Kafka; anybody can write one.
+    named = {name: content or b"" for name, content in headers}
     if b"cloudevents" not in named.get("content-type", b"") and "ce_specversion" in named:
         body = _structured(body, named)
     event_type = _type_of(body, named)
@@ -91,9 +88,7 @@ def decode_trusted(event_type: str, value: bytes) -> AnyEnvelope:
 
 def _checked_body(value: bytes | None) -> bytes:
     if value is None:
-        raise UnreadableError(
-            UnreadableReason.TOMBSTONE, "The record has no value; a removal is an event of its own."
-        )
+        raise UnreadableError(UnreadableReason.TOMBSTONE, "The record has no value; a removal is an event of its own.")
     if not value:
         raise UnreadableError(UnreadableReason.EMPTY, "The record's value is empty.")
     if len(value) > RECORD_LIMIT_BYTES:
@@ -134,11 +129,7 @@ def _type_of(body: bytes, headers: dict[str, bytes]) -> str:
     if hint in EVENT_BY_TYPE:
         return hint
     document = _parsed(body)
-    if (
-        not isinstance(document, dict)
-        or not isinstance(document.get("type"), str)
-        or "specversion" not in document
-    ):
+    if not isinstance(document, dict) or not isinstance(document.get("type"), str) or "specversion" not in document:
         raise UnreadableError(
             UnreadableReason.NOT_A_CLOUD_EVENT,
             "Not a CloudEvents 1.0 document: specversion and type are missing.",
@@ -151,17 +142,13 @@ def _check_type(topic: str, event_type: str, body: bytes) -> None:
     if known_topic == topic:
         return
     if known_topic is not None:
-        raise UnreadableError(
-            UnreadableReason.WRONG_TOPIC, f"{event_type} belongs to {known_topic}, not to {topic}."
-        )
+        raise UnreadableError(UnreadableReason.WRONG_TOPIC, f"{event_type} belongs to {known_topic}, not to {topic}.")
     source = str(_parsed(body).get("source", ""))
     if source.startswith(KNOWN_SOURCE_PREFIX):
         raise UnknownTypeFromKnownSourceError(event_type)
     name, _, version = event_type.rpartition(".v")
     if version.isdigit() and any(known.rpartition(".v")[0] == name for known in EVENT_BY_TYPE):
-        raise UnreadableError(
-            UnreadableReason.NEWER_VERSION, f"{event_type}: this version is not known here."
-        )
+        raise UnreadableError(UnreadableReason.NEWER_VERSION, f"{event_type}: this version is not known here.")
     raise UnreadableError(UnreadableReason.UNKNOWN_TYPE, f"{event_type}: no event of this type is known.")
 
 
@@ -191,6 +178,4 @@ def _check_key(key: bytes | None, envelope: AnyEnvelope) -> None:
     expected = envelope.data.key()
     if key is None or key.decode("utf-8", "replace") != expected:
         shown = "no key" if key is None else repr(key[:200].decode("utf-8", "replace"))
-        raise UnreadableError(
-            UnreadableReason.WRONG_KEY, f"The record has {shown}; its key must be {expected!r}."
-        )
+        raise UnreadableError(UnreadableReason.WRONG_KEY, f"The record has {shown}; its key must be {expected!r}.")

@@ -15,9 +15,7 @@ NAME_PATTERN = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN, min_length=1, max_length=200)]
 """A name for people, 1 to 200 characters on one line."""
 
-Description = Annotated[
-    str, StringConstraints(pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$", max_length=2000)
-]
+Description = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$", max_length=2000)]
 """Free text, at most 2,000 characters; line breaks and tabs are allowed."""
 
 Revision = Annotated[int, Field(ge=0, le=2**63 - 1)]

@@ -30,7 +30,7 @@ class EngineEvent(BaseModel):
     request: Identifier
 
     def key(self) -> str:
-        """Give the record's key: the request, unless a customer is concerned."""
+        """Give `<request>`: the record's key, unless a customer is concerned."""
         return self.request
 
     def subject(self) -> str:
@@ -44,7 +44,7 @@ class CustomerEvent(EngineEvent):
     customer: Identifier
 
     def key(self) -> str:
-        """Give the customer."""
+        """Give `<customer>`."""
         return self.customer
 
 

@@ -1,4 +1,4 @@
-"""Why a user was excluded, failed or skipped, a request was rejected, or a record was quarantined: stable codes with text."""
+"""Why a user did not migrate, a request was rejected, or a record was quarantined: stable codes with text."""
 
 from enum import StrEnum
 from typing import NamedTuple
@@ -30,41 +30,45 @@ class UserReason(StrEnum):
 USER_REASONS: dict[UserReason, ReasonText] = {
     UserReason.NOT_ON_SOURCE_PLAN: ReasonText(
         "The user is not on a source plan of the request.",
-        False,
-        "Choose another source plan, or leave the user out.",
+        transient=False,
+        advice="Choose another source plan, or leave the user out.",
     ),
     UserReason.DESTINATION_PACKAGE_MISSING: ReasonText(
         "The customer does not have the destination package.",
-        False,
-        "Ask again with missing packages generated.",
+        transient=False,
+        advice="Ask again with missing packages generated.",
     ),
     UserReason.SEAT_LIMIT_REACHED: ReasonText(
-        "The destination package has no room left.", False, "Raise the package's user limit, then ask again."
+        "The destination package has no room left.",
+        transient=False,
+        advice="Raise the package's user limit, then ask again.",
     ),
     UserReason.CUSTOMER_INACTIVE: ReasonText(
-        "The customer is not active.", False, "Activate the customer, then ask again."
+        "The customer is not active.", transient=False, advice="Activate the customer, then ask again."
     ),
     UserReason.PLAN_CHANGED: ReasonText(
         "The user's plan had changed when the user's turn came.",
-        False,
-        "Look at the user's history before asking again.",
+        transient=False,
+        advice="Look at the user's history before asking again.",
     ),
     UserReason.USER_REMOVED: ReasonText(
-        "The user had been removed when the user's turn came.", False, "Nothing."
+        "The user had been removed when the user's turn came.", transient=False, advice="Nothing."
     ),
     UserReason.REFUSED_BY_CONNECTOR: ReasonText(
         "The service's connector refused the change.",
-        False,
-        "Read the detail, mend the cause at the service, retry.",
+        transient=False,
+        advice="Read the detail, mend the cause at the service, retry.",
     ),
     UserReason.PACKAGE_GENERATION_FAILED: ReasonText(
-        "The destination package could not be generated.", False, "See the package's failure, mend it, retry."
+        "The destination package could not be generated.",
+        transient=False,
+        advice="See the package's failure, mend it, retry.",
     ),
     UserReason.CONNECTOR_UNAVAILABLE: ReasonText(
-        "The service's connector could not be reached.", True, "It is tried again; check the service."
+        "The service's connector could not be reached.", transient=True, advice="It is tried again; check the service."
     ),
     UserReason.REQUEST_CANCELLED: ReasonText(
-        "The request was cancelled before the user's turn.", False, "Ask again."
+        "The request was cancelled before the user's turn.", transient=False, advice="Ask again."
     ),
 }
 

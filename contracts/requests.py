@@ -27,7 +27,7 @@ class RequestWord(BaseModel):
     request: Identifier
 
     def key(self) -> str:
-        """Give the record's key: the request."""
+        """Give `<request>`: the record's key."""
         return self.request
 
     def subject(self) -> str:
