@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -43,7 +43,7 @@ async def connect_pool(
     min_size: int = 1,
     max_size: int = 10,
     application_name: str = "planshift",
-    init: Callable[[Connection], Awaitable[None]] | None = None,
+    init: Callable[[Any], Coroutine[Any, Any, None]] | None = None,
     schema: str | None = None,
 ) -> Pool:
     """Pool whose connections are safe for owners of shards (see OWNER_IDLE_TIMEOUT_MS).

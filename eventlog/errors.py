@@ -34,6 +34,14 @@ class MalformedEvent(EventLogError):  # noqa: N818
     """An event contains a tab or a line feed, or its number differs from what was announced."""
 
 
+class LedgerHole(EventLogError):  # noqa: N818
+    """The ledger lacks sequences in its middle; somebody deleted rows by hand."""
+
+    def __init__(self, shard: int, missing: int, found: int) -> None:
+        super().__init__(f"the ledger of shard {shard} has no sequence {missing}, but {found}: restore the rows")
+        self.shard = shard
+
+
 class TopicAhead(EventLogError):  # noqa: N818
     """The topic holds sequences that the ledger never gave out: the database is an older copy of itself.
 
