@@ -1,0 +1,47 @@
+"""Waiting in tests: for a condition, with a deadline, never for luck."""
+
+import asyncio
+import inspect
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+Found = TypeVar("Found")
+
+_POLL_S = 0.02
+_LONGEST_POLL_S = 0.25
+
+
+async def eventually(
+    condition: Callable[[], Found | Awaitable[Found]], within: float = 10.0, *, what: str = ""
+) -> Found:
+    """
+    Poll until the condition answers something true and answer that; fails the test after `within` seconds.
+
+    The condition may be async. Its own exceptions, AssertionError included, count as "not yet"; the last one is shown.
+    """
+    deadline = time.monotonic() + within
+    pause_s = _POLL_S
+    while True:
+        answer, problem = await _ask(condition)
+        if answer is not None and answer:
+            return answer
+        if time.monotonic() > deadline:
+            seen = repr(problem) if problem else f"last answer {answer!r}"
+            raise AssertionError(f"not within {within} s: {what or _name(condition)} ({seen})") from problem
+        await asyncio.sleep(pause_s)
+        pause_s = min(_LONGEST_POLL_S, pause_s * 1.3)
+
+
+async def _ask(condition: Callable[[], Found | Awaitable[Found]]) -> tuple[Found | None, Exception | None]:
+    try:
+        answer = condition()
+        if inspect.isawaitable(answer):
+            answer = await answer
+    except Exception as problem:  # noqa: BLE001 - whatever it is, the condition doesn't hold yet
+        return None, problem
+    return answer, None
+
+
+def _name(condition: Callable[[], object]) -> str:
+    return getattr(condition, "__qualname__", repr(condition))
