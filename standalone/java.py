@@ -47,7 +47,11 @@ async def find_maven(java: Path, progress: Callable[[str], None], log: Path) -> 
             "Maven is needed once to fetch Apache Kafka, and it is missing: "
             "install the package maven (apt-get install maven), then run this again."
         )
-    return Path(found), {**os.environ, "JAVA_HOME": str(Path(os.path.realpath(java)).parent.parent)}
+    return Path(found), {**os.environ, "JAVA_HOME": _home_of(java)}
+
+
+def _home_of(java: Path) -> str:
+    return str(java.resolve().parent.parent)
 
 
 async def _install_maven(progress: Callable[[str], None], log: Path) -> None:

@@ -75,7 +75,7 @@ def _holder(port: int) -> str:
     try:
         connections = psutil.net_connections("tcp")
         listening = (each for each in connections if each.status == psutil.CONN_LISTEN and each.laddr)
-        pid = next(each.pid for each in listening if each.laddr.port == port and each.pid)
+        pid = next(each.pid for each in listening if tuple(each.laddr)[1:2] == (port,) and each.pid)
         return f", held by {psutil.Process(pid).name()}, process {pid}"
     except (psutil.Error, StopIteration):
         return ""
