@@ -4,7 +4,7 @@ import asyncio
 import inspect
 import time
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import TypeVar, overload
 
 Found = TypeVar("Found")
 
@@ -12,6 +12,10 @@ _POLL_S = 0.02
 _LONGEST_POLL_S = 0.25
 
 
+@overload
+async def eventually(condition: Callable[[], Awaitable[Found]], within: float = ..., *, what: str = ...) -> Found: ...
+@overload
+async def eventually(condition: Callable[[], Found], within: float = ..., *, what: str = ...) -> Found: ...
 async def eventually(
     condition: Callable[[], Found | Awaitable[Found]], within: float = 10.0, *, what: str = ""
 ) -> Found:

@@ -1,0 +1,1 @@
+"""Programs that the tests of the local stack start as processes."""
