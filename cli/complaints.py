@@ -67,14 +67,8 @@ def as_complaint(error: Exception) -> Complaint | None:
 
 
 def _refused(error: Any) -> Complaint:  # noqa: ANN401 - serving.client.ServiceError, not imported here
-    problem: dict[str, Any] = error.problem or {}
-    title = str(problem.get("title") or f"The service answered {error.status}.")
-    detail = str(problem.get("detail") or "")
-    lines = [f"{title} {detail}".strip()]
-    lines += [
-        f"{item.get('pointer') or '/'}: {item.get('detail') or item.get('code')}" for item in problem.get("errors", [])
-    ]
-    return Complaint(*lines, exit_code=NOT_REACHABLE if error.status >= HTTP_SERVER_ERRORS else WRONG_CALL)
+    code = NOT_REACHABLE if error.status >= HTTP_SERVER_ERRORS else WRONG_CALL
+    return Complaint(str(error), *error.lines(), exit_code=code)
 
 
 def _no_service(error: Any) -> Complaint:  # noqa: ANN401 - serving.client.Unreachable
@@ -100,4 +94,5 @@ _EXPECTED: dict[str, Callable[[Any], Complaint]] = {
     "KafkaConnectionError": _no_kafka,
     "KafkaTimeoutError": _no_kafka,
     "BadSettings": _bad_input,
+    "NoToken": _bad_input,
 }
