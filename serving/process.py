@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import gc
+import json
 import os
 import signal
 import socket
@@ -53,8 +54,11 @@ Build = Callable[[S, AsyncExitStack], Coroutine[Any, Any, Service]]
 def run(service: str, settings_type: type[S], build: Build[S]) -> int:
     """Run the service until SIGTERM or SIGINT (exit code 0) or until a part of it dies for good (1).
 
-    Wrong settings and an address that can't be bound are one clear line on stderr and exit code 2.
+    Wrong settings and an address that can't be bound are one clear line on stderr and exit code 2. Called as
+    `… check`, it only prints the settings and every problem of theirs as JSON.
     """
+    if sys.argv[1:] == ["check"]:
+        return _check(settings_type)
     try:
         settings = settings_type.load()
         listener = listen(settings.http_host, settings.http_port)
@@ -67,6 +71,13 @@ def run(service: str, settings_type: type[S], build: Build[S]) -> int:
     gc.set_threshold(100_000, 50, 50)
     with contextlib.closing(listener):
         return uvloop.run(_run(settings, listener, build))
+
+
+def _check(settings_type: type[ServiceSettings]) -> int:
+    problems = settings_type.check()
+    settings = {} if problems else settings_type.load().describe()
+    sys.stdout.write(json.dumps({"settings": settings, "problems": problems}) + "\n")
+    return EXIT_WRONG_CALL if problems else EXIT_DONE
 
 
 def _refuse(service: str, reason: str) -> int:
