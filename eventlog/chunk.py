@@ -41,7 +41,7 @@ def unpack(packed: bytes) -> list[OutgoingEvent]:
 
 def _first_malformed(events: Sequence[OutgoingEvent]) -> str:
     for event in events:
-        whole = "".join((event.type, event.key, event.id)).encode() + event.body
+        whole = f"{event.type}{event.key}{event.id}".encode() + event.body
         if b"\t" in whole or b"\n" in whole:
             return repr(event.id)
     return "of this chunk"

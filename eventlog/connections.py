@@ -133,7 +133,7 @@ async def keep_trying(
     while True:
         try:
             result = await attempt()
-        except (*AWAY_ERRORS, *also_retry) as error:  # noqa: PERF203 - one attempt a turn is the point
+        except (*AWAY_ERRORS, *also_retry) as error:
             await patience.failed(error)
         else:
             patience.succeeded()

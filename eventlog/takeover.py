@@ -79,7 +79,7 @@ async def _partitions(consumer: AIOKafkaConsumer, topic: str) -> set[int]:
     return consumer.partitions_for_topic(topic) or set()
 
 
-async def _last_sequence(consumer: AIOKafkaConsumer, place: TopicPartition, topic: str, mark: bytes | None) -> int:
+async def _last_sequence(consumer: AIOKafkaConsumer, place: TopicPartition, mark: bytes | None) -> int:
     begin = (await consumer.beginning_offsets([place]))[place]
     end = (await consumer.end_offsets([place]))[place]
     window, upper, republished = _FIRST_WINDOW, end, 0

@@ -41,7 +41,8 @@ CREATE TABLE reader_position (
     PRIMARY KEY (reader, topic, partition)
 ) WITH (fillfactor = 20);
 
--- Records that could not be read, with their original bytes; header values are base64 in a JSON array of pairs.
+-- Records that could not be read, with their original bytes; headers are a JSON array of pairs, name and
+-- value in base64.
 CREATE TABLE quarantine (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     topic text NOT NULL,
