@@ -7,13 +7,14 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import asyncpg
 import psutil
 import pytest
 
-from standalone.part import Patience
+from standalone.part import Part, Patience
 from standalone.ports import Ports
 from standalone.problems import StackProblem
 from standalone.stack import Stack
@@ -41,6 +42,10 @@ async def supervisor(folder: Path, parts: str, ports: Ports) -> AsyncIterator[as
         with contextlib.suppress(ProcessLookupError):
             process.kill()
         await process.communicate()
+
+
+def runs_again(part: Part, restarts: int) -> bool:
+    return part.restarts == restarts and part.pid is not None
 
 
 async def said(process: asyncio.subprocess.Process) -> str:
@@ -76,7 +81,7 @@ async def test_a_part_that_keeps_dying_ends_the_stack_with_a_line_that_names_its
         tracker = stack.parts["tracker"]
         end = asyncio.create_task(stack.wait())
         for deaths in range(HASTY.deaths):
-            await eventually(lambda deaths=deaths: tracker.restarts == deaths and tracker.pid)  # type: ignore[misc]
+            await eventually(partial(runs_again, tracker, deaths))
             tracker.kill()
         problem = await asyncio.wait_for(end, 10)
     assert problem.exit_code == 1
@@ -110,7 +115,7 @@ async def test_a_stopped_part_stays_down_until_it_is_started(tmp_path: Path) -> 
 
 
 async def test_leftovers_are_ended_only_if_they_are_beyond_doubt_ours(tmp_path: Path) -> None:
-    sleeper = (sys.executable, "-c", "import time; time.sleep(600)")
+    sleeper = (sys.executable, "-c", "import signal; signal.pause()")
     ours = await asyncio.create_subprocess_exec(*sleeper)
     another = await asyncio.create_subprocess_exec(*sleeper)
     stack = Stack(settings(tmp_path, "services", Ports.free()))
