@@ -8,10 +8,10 @@ if TYPE_CHECKING:
 _PAGE = 200
 
 
-def items(service: "Client", path: str, limit: int, **filters: object) -> list[dict[str, Any]]:
+def items(client: "Client", path: str, limit: int, /, **filters: object) -> list[dict[str, Any]]:
     """Give at most `limit` items of a listing, page by page."""
     found: list[dict[str, Any]] = []
-    for page in service.pages(path, limit=min(limit, _PAGE), **filters):
+    for page in client.pages(path, limit=min(limit, _PAGE), **filters):
         found += page["items"]
         if len(found) >= limit:
             break
