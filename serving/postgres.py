@@ -39,11 +39,13 @@ async def open_pool(
     max_size: int = 10,
     command_timeout_s: float = 60.0,
     idle_in_transaction_s: float = 10.0,
+    schema: str | None = None,
 ) -> AsyncIterator[Pool]:
     """Give a pool at once, also while Postgres is away: it connects when a connection is asked for.
 
     A transaction that stands idle longer than `idle_in_transaction_s` is ended by Postgres, which frees the locks of
     a process that was stopped. jsonb and json come and go as Python values. The password is never logged.
+    `schema` is where tables are looked for (the search path) in place of the database's default.
     """
     password = settings.database_password
     pool = asyncpg.create_pool(
@@ -57,6 +59,7 @@ async def open_pool(
         server_settings={
             "application_name": f"planshift-{service}/{settings.instance}"[:_NAME_BYTES],
             "idle_in_transaction_session_timeout": str(int(idle_in_transaction_s * 1000)),
+            **({"search_path": schema} if schema else {}),
         },
     )
     async with closing(pool):
