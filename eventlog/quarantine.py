@@ -97,11 +97,19 @@ async def replay(pool: Pool, kafka: KafkaSettings, record_id: int, *, by: str) -
         return None
     outlet = Outlet(kafka)
     try:
-        await _send(outlet, record.value, record.topic, record.partition, record.key, list(record.headers))
+        await _send(
+            outlet,
+            record.value,
+            topic=record.topic,
+            partition=record.partition,
+            key=record.key,
+            headers=list(record.headers),
+        )
     finally:
         await outlet.close()
     async with pool.acquire() as conn:
-        return _from_row(await conn.fetchrow(_QUERIES["mark_replayed"], record_id, by))
+        row = await conn.fetchrow(_QUERIES["mark_replayed"], record_id, by)
+    return None if row is None else _from_row(row)
 
 
 class QuarantinePublisher:
@@ -155,7 +163,14 @@ class QuarantinePublisher:
             for row in rows:
                 record = _from_row(row)
                 key = f"{record.topic}/{record.partition}/{record.offset}".encode()
-                await _send(self._outlet, record.value, self._topic, 0, key, record.published_headers())
+                await _send(
+                    self._outlet,
+                    record.value,
+                    topic=self._topic,
+                    partition=0,
+                    key=key,
+                    headers=record.published_headers(),
+                )
                 await conn.execute(_QUERIES["mark_published"], record.id)
         return bool(rows)
 
@@ -163,6 +178,7 @@ class QuarantinePublisher:
 async def _send(
     outlet: Outlet,
     value: bytes | None,
+    *,
     topic: str,
     partition: int,
     key: bytes | None,

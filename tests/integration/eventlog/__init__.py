@@ -1,0 +1,1 @@
+"""Event log mechanics on a real Kafka and a real Postgres."""

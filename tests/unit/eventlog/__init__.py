@@ -1,0 +1,1 @@
+"""Event log mechanics without Kafka or Postgres."""
