@@ -1,0 +1,1 @@
+"""Where the tracker touches Kafka, Postgres and HTTP."""
