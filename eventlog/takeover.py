@@ -65,18 +65,12 @@ async def last_sequence_in_topic(kafka: KafkaSettings, topic: str, partition: in
         consumer = make_consumer(kafka)
         try:
             await consumer.start()
-            if partition not in (await _partitions(consumer, place.topic)):
-                raise UnknownTopicOrPartitionError(f"{place.topic} has no partition {partition}")
+            if place.topic not in await consumer.topics():
+                raise UnknownTopicOrPartitionError(f"{place.topic} does not exist")
             consumer.assign([place])
             return await _last_sequence(consumer, place, mark)
         finally:
             await consumer.stop()
-
-
-async def _partitions(consumer: AIOKafkaConsumer, topic: str) -> set[int]:
-    """Partitions of a topic, asked for anew."""
-    await consumer.topics()
-    return consumer.partitions_for_topic(topic) or set()
 
 
 async def _last_sequence(consumer: AIOKafkaConsumer, place: TopicPartition, mark: bytes | None) -> int:
