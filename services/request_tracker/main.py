@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable
 import uvloop
 
 from eventlog.connections import quiet_client_logs
-from services.request_tracker.application import build
 from services.request_tracker.edges import generations
 from services.request_tracker.edges.dumping import dump
 from services.request_tracker.edges.rebuilding import CannotRebuild, Progress, rebuild
@@ -23,7 +22,7 @@ from serving.settings import BadSettings
 def main() -> int:
     """Do what the command line says; returns the exit code."""
     if sys.argv[1:] in (["serve"], ["check"]):
-        return run("tracker", TrackerSettings, build)
+        return _serve()
     parser = argparse.ArgumentParser(prog="tracker", description="Planshift's request tracker.")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("serve", help="fold the topics and answer over HTTP")
@@ -40,6 +39,13 @@ def main() -> int:
         "dump": lambda settings: _dump(settings, arguments.generation),
     }[arguments.command]
     return _once(work)
+
+
+def _serve() -> int:
+    # Imported here: a rebuild needs no HTTP, and half a second of every start would go into it.
+    from services.request_tracker.application import build  # noqa: PLC0415
+
+    return run("tracker", TrackerSettings, build)
 
 
 def _once(work: Callable[[TrackerSettings], Awaitable[int]]) -> int:

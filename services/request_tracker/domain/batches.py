@@ -1,5 +1,7 @@
 """A batch's row under its events: planned, outcomes, finished, tried again."""
 
+from dataclasses import replace
+
 from services.request_tracker.domain.facts import Finished, Planned, Reopened, Settled
 from services.request_tracker.domain.outcomes import (
     CANCELLED,
@@ -53,13 +55,12 @@ def planned(op: Planned, shard: int) -> BatchRow:
 
 def settle(row: BatchRow, op: Settled) -> int:
     """Take outcomes in; how many users had none before. A second outcome of a user changes nothing."""
-    end = op.next_position
-    n = end - op.position
-    if end > row.n or row.outcome.count(PENDING, op.position, end) != n:
+    end = op.position + op.n
+    if end > row.n or row.outcome.count(PENDING, op.position, end) != op.n:
         return _settle_one_by_one(row, op)
-    row.outcome[op.position : end] = bytes((op.code,)) * n
-    joined(row.runs, Run(op.position, n, op.sequence, micros(op.time), op.attempt))
-    count(row, op.code, n)
+    row.outcome[op.position : end] = bytes((op.code,)) * op.n
+    joined(row.runs, Run(op.position, op.n, op.sequence, micros(op.time), op.attempt))
+    count(row, op.code, op.n)
     if op.reason is not None:
         for position in range(op.position, end):
             row.exceptions[str(position)] = {
@@ -68,32 +69,14 @@ def settle(row: BatchRow, op: Settled) -> int:
                 "detail": op.detail,
                 "transient": op.transient,
             }
-    return n
+    return op.n
 
 
 def _settle_one_by_one(row: BatchRow, op: Settled) -> int:
     taken = 0
-    for position in range(op.position, min(op.next_position, row.n)):
+    for position in range(op.position, min(op.position + op.n, row.n)):
         if row.outcome[position] == PENDING:
-            sequence = op.sequence + position - op.position
-            single = Settled(
-                op.request,
-                op.batch,
-                op.attempt,
-                op.time,
-                position,
-                sequence,
-                op.offset,
-                op.code,
-                position + 1,
-                sequence + 1,
-                op.next_offset,
-                op.partition,
-                op.reason,
-                op.detail,
-                op.transient,
-            )
-            taken += settle(row, single)
+            taken += settle(row, replace(op, position=position, sequence=op.sequence + position - op.position, n=1))
     return taken
 
 

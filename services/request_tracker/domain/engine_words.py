@@ -1,10 +1,10 @@
-"""From records of `provisioning.events` to facts: the hot path of the tracker.
+"""From records of `provisioning.events` to facts.
 
 Only the engine writes the topic, so the type header decides and the value is validated once.
 """
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from pydantic import ValidationError
@@ -25,8 +25,6 @@ from contracts.provisioning import (
 )
 from contracts.topics import PROVISIONING
 from services.request_tracker.domain.facts import (
-    BatchOp,
-    BatchWork,
     ExclusionFact,
     Facts,
     Finished,
@@ -35,20 +33,18 @@ from services.request_tracker.domain.facts import (
     Record,
     Reopened,
     Settled,
-    Span,
     StateOp,
     TimelineFact,
 )
-from services.request_tracker.domain.outcomes import CANCELLED, FAILED, MIGRATED, SKIPPED
-from services.request_tracker.domain.rows import BatchKey
+from services.request_tracker.domain.migrated import Run, begin, note_op, read_migrated
+from services.request_tracker.domain.outcomes import CANCELLED, FAILED, SKIPPED
+from services.request_tracker.domain.spans import note_span
 from services.request_tracker.domain.summaries import summary_of
 from services.request_tracker.domain.texts import clipped, instant
 
 _TOPIC = PROVISIONING.name
 _USER_MIGRATED = UserMigrated.TYPE
 _KNOWN = frozenset(model.TYPE for model in EVENTS_BY_TOPIC[_TOPIC])
-_SLICE_S = 1.0
-_LONGEST_SPAN = 1_000
 
 UserTrouble = UserMigrationFailed | UserMigrationSkipped | UserMigrationCancelled
 _CODES: dict[type[Any], int] = {
@@ -58,98 +54,51 @@ _CODES: dict[type[Any], int] = {
 }
 
 
-def _no_run() -> Settled:
-    """A run that nothing continues."""
-    return Settled("", -1, 0, datetime(1970, 1, 1, tzinfo=UTC), 0, 0, 0, MIGRATED, -1, -1, -1, -1)
-
-
 def digest(records: Iterable[Record], facts: Facts) -> None:
     """Add to `facts` what the engine's records say; a partition's records come in order."""
-    validate = adapter_for(_USER_MIGRATED).validate_json
-    run = _no_run()
+    run = Run()
     for record in records:
         if record.type != _USER_MIGRATED or record.sequence is None:
-            run = _closed(run, facts)
+            run.close(facts)
             _digest_other(record, facts)
             continue
         try:
-            envelope = validate(record.value)  # type: ignore[arg-type]  # None is refused like any other non-JSON
+            event = read_migrated(record.value)  # type: ignore[arg-type]  # None is refused like any other non-JSON
         except ValidationError:
             facts.skip(_TOPIC, record.partition, "wrong-shape")
             continue
-        data = envelope.data
+        data = event["data"]
         if (
             record.offset == run.next_offset
-            and data.position == run.next_position
+            and data["position"] == run.next_position
             and record.sequence == run.next_sequence
-            and data.batch == run.batch
-            and data.request == run.request
-            and envelope.time == run.time
-            and data.attempt == run.attempt
+            and data["batch"] == run.batch
+            and data["request"] == run.request
+            and event["time"] == run.time
+            and data["attempt"] == run.attempt
         ):
             run.next_offset += 1
             run.next_position += 1
             run.next_sequence += 1
         else:
-            _closed(run, facts)
-            run = _settled(record, envelope, MIGRATED)
-            _batch_op(facts, record, data, run)
-    _closed(run, facts)
-
-
-def _closed(run: Settled, facts: Facts) -> Settled:
-    """Note where the run's records are, and give a run that nothing continues."""
-    if run.partition < 0:
-        return run
-    n = run.next_position - run.position
-    _span(facts, run.partition, run.request, run.offset, run.sequence, n, run.time)
-    return _no_run()
+            run.close(facts)
+            begin(run, record, event, facts)
+    run.close(facts)
 
 
 def _settled(record: Record, envelope: AnyEnvelope, code: int) -> Settled:
-    data, offset, sequence = envelope.data, record.offset, record.sequence or 0
+    data = envelope.data
     return Settled(
-        request=data.request,
-        batch=data.batch,
-        attempt=data.attempt,
-        time=envelope.time,
-        position=data.position,
-        sequence=sequence,
-        offset=offset,
-        code=code,
-        next_position=data.position + 1,
-        next_sequence=sequence + 1,
-        next_offset=offset + 1,
-        partition=record.partition,
+        data.request,
+        data.batch,
+        data.attempt,
+        envelope.time,
+        data.position,
+        record.sequence or 0,
+        record.offset,
+        code,
+        record.partition,
     )
-
-
-def _batch_op(facts: Facts, record: Record, data: Any, op: BatchOp) -> None:  # noqa: ANN401 - any event of a batch
-    key = BatchKey(data.request, data.batch)
-    work = facts.batches.get(key)
-    if work is None:
-        work = facts.batches[key] = BatchWork(record.partition, data.customer)
-    work.ops.append(op)
-
-
-def _span(  # noqa: PLR0917 - a span's fields, on the hot path
-    facts: Facts, partition: int, request: str, offset: int, sequence: int, n: int, time: datetime
-) -> None:
-    last = facts.spans[-1] if facts.spans else None
-    if (
-        last is not None
-        and last.partition == partition
-        and last.request == request
-        and last.topic == _TOPIC
-        and last.first_sequence is not None
-        and last.first_sequence + last.n == sequence
-        and last.first_offset + last.n == offset
-        and last.n + n <= _LONGEST_SPAN
-        and 0 <= (time - last.first_at).total_seconds() < _SLICE_S
-    ):
-        last.n += n
-    else:
-        facts.spans.append(Span(_TOPIC, partition, request, offset, sequence, n, instant(time)))
 
 
 def _digest_other(record: Record, facts: Facts) -> None:
@@ -165,7 +114,7 @@ def _digest_other(record: Record, facts: Facts) -> None:
         facts.skip(_TOPIC, record.partition, "wrong-shape")
         return
     data, time = envelope.data, instant(envelope.time)
-    _span(facts, record.partition, data.request, record.offset, record.sequence, 1, time)
+    note_span(facts, record.partition, data.request, record.offset, record.sequence, 1, time)
     _sort(facts, record, envelope, record.sequence, time)
 
 
@@ -174,13 +123,13 @@ def _sort(facts: Facts, record: Record, envelope: AnyEnvelope, sequence: int, ti
     data = envelope.data
     match data:
         case BatchPlanned():
-            _batch_op(facts, record, data, Planned(data, sequence, time))
+            note_op(facts, record, data.customer, Planned(data, sequence, time))
         case UserMigrationFailed() | UserMigrationSkipped() | UserMigrationCancelled():
-            _batch_op(facts, record, data, _trouble(record, envelope, data))
+            note_op(facts, record, data.customer, _trouble(record, envelope, data))
         case BatchFinished():
-            _batch_op(facts, record, data, Finished(data, sequence, time))
+            note_op(facts, record, data.customer, Finished(data, sequence, time))
         case BatchReopened():
-            _batch_op(facts, record, data, Reopened(data, sequence, time))
+            note_op(facts, record, data.customer, Reopened(data, sequence, time))
         case UsersExcluded():
             facts.exclusions.append(_exclusion(record.partition, sequence, data, time))
         case PackageGenerated() | PackageGenerationFailed():

@@ -65,10 +65,8 @@ class Settled:
     sequence: int
     offset: int
     code: int
-    next_position: int
-    next_sequence: int
-    next_offset: int
     partition: int
+    n: int = 1
     reason: str | None = None
     detail: str = ""
     transient: bool = False

@@ -77,10 +77,9 @@ def _plan(key: BatchKey, op: Planned, work: BatchWork, rows: Rows) -> None:
 
 
 def _settle(row: BatchRow, op: Settled, facts: Facts, rows: Rows) -> None:
-    wanted = op.next_position - op.position
     taken = batches.settle(row, op)
-    if taken < wanted:
-        facts.skip(PROVISIONING.name, row.shard, "second-outcome", wanted - taken)
+    if taken < op.n:
+        facts.skip(PROVISIONING.name, row.shard, "second-outcome", op.n - taken)
     if not taken:
         return
     shard = _shard(rows, row.request, row.shard)

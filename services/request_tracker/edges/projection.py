@@ -6,15 +6,13 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack
 from typing import Any, TypeVar
 
-from contracts.topics import DIRECTORY, PROVISIONING, REQUESTS
 from eventlog.alarms import Alarms
 from eventlog.database import Pool
-from eventlog.reader import Reader, Subscription
-from services.request_tracker.domain.directory_words import WANTED_TYPES
+from eventlog.reader import Reader
 from services.request_tracker.edges import generations
 from services.request_tracker.edges.behind import AsOf, Ends, Position
-from services.request_tracker.edges.folding import fold
 from services.request_tracker.edges.queries import REQUESTS as QUERIES
+from services.request_tracker.edges.readers import make_readers
 from services.request_tracker.edges.snapshot import Snapshot
 from services.request_tracker.settings import DIRECTORY_READER, READER, TrackerSettings
 from serving.logs import get_logger
@@ -27,17 +25,6 @@ T = TypeVar("T")
 _LOOK_EVERY_S = 1.0
 _LOOK_OFTEN_S = 0.05
 _log = get_logger("tracker.projection")
-
-WIZARD_MARK = b'"source":"/planshift/wizard"'
-"""Only the wizard's records of the requests' topic are counted: other writers have no ledger."""
-
-
-def subscriptions() -> list[Subscription]:
-    """Topics whose records make the counts."""
-    return [
-        Subscription(PROVISIONING.name, sequenced=True),
-        Subscription(REQUESTS.name, sequenced=True, mark=WIZARD_MARK),
-    ]
 
 
 class Projection:
@@ -91,7 +78,14 @@ class Projection:
     @contextlib.asynccontextmanager
     async def _reading(self, pool: Pool) -> AsyncIterator[list[asyncio.Task[None]]]:
         """Let the readers fold into a generation."""
-        self.readers = self._make_readers(pool)
+        self.readers = make_readers(
+            pool,
+            self._settings.kafka_settings,
+            (READER, DIRECTORY_READER),
+            max_records=self._settings.fold_records,
+            alone=False,
+            alarms=self.alarms,
+        )
         tasks = [asyncio.create_task(reader.run()) for reader in self.readers]
         try:
             yield tasks
@@ -126,22 +120,6 @@ class Projection:
             max_size=self._settings.database_connections,
             schema=generations.schema_of(number),
         )
-
-    def _make_readers(self, pool: Pool) -> list[Reader]:
-        kafka, most = self._settings.kafka_settings, self._settings.fold_records
-        return [
-            Reader(pool, kafka, READER, subscriptions(), fold, max_records=most, alarms=self.alarms),
-            Reader(
-                pool,
-                kafka,
-                DIRECTORY_READER,
-                [Subscription(DIRECTORY.name)],
-                fold,
-                wanted_types=WANTED_TYPES,
-                max_records=most,
-                alarms=self.alarms,
-            ),
-        ]
 
 
 async def _changed(outside: Pool, number: int) -> int:

@@ -8,14 +8,13 @@ from typing import NamedTuple
 from aiokafka import TopicPartition
 
 from contracts.topics import DIRECTORY, PROVISIONING, REQUESTS
+from eventlog.alarms import Alarms
 from eventlog.connections import KafkaSettings, keep_trying, make_consumer
 from eventlog.database import Pool
-from eventlog.reader import Reader, Subscription
-from services.request_tracker.domain.directory_words import WANTED_TYPES
+from eventlog.reader import Reader
 from services.request_tracker.edges import generations
-from services.request_tracker.edges.folding import fold
-from services.request_tracker.edges.projection import subscriptions
 from services.request_tracker.edges.queries import GENERATIONS
+from services.request_tracker.edges.readers import make_readers
 from services.request_tracker.settings import DIRECTORY_READER, READER, TrackerSettings
 from serving.postgres import open_pool, retry_while_away
 
@@ -80,20 +79,8 @@ async def _fill(settings: TrackerSettings, outside: Pool, number: int, report: C
 @contextlib.asynccontextmanager
 async def _reading(pool: Pool, kafka: KafkaSettings) -> AsyncIterator[list[Reader]]:
     """Let the rebuild's readers run; they read every partition, whatever the service's readers do."""
-    counts, names = _BUILDERS
-    readers = [
-        Reader(pool, kafka, counts, subscriptions(), fold, max_records=_FOLD_RECORDS, alone=True),
-        Reader(
-            pool,
-            kafka,
-            names,
-            [Subscription(DIRECTORY.name)],
-            fold,
-            wanted_types=WANTED_TYPES,
-            max_records=_FOLD_RECORDS,
-            alone=True,
-        ),
-    ]
+    counts, directory = _BUILDERS
+    readers = make_readers(pool, kafka, (counts, directory), max_records=_FOLD_RECORDS, alone=True, alarms=Alarms())
     tasks = [asyncio.create_task(reader.run()) for reader in readers]
     try:
         yield readers
@@ -119,7 +106,7 @@ async def _advance(
             await conn.execute(GENERATIONS["progress"], number, *progress)
         if all(at.get(key, -1) >= end for key, end in ends.items()):
             return progress
-        standing = [alarm for reader in readers for alarm in reader.alarms.standing]
+        standing = readers[0].alarms.standing
         alarmed = alarmed + 1 if standing else 0
         if alarmed > _ALARM_TURNS:
             raise CannotRebuild("; ".join(f"{alarm.place}: {alarm.text}" for alarm in standing))
