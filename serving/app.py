@@ -5,10 +5,9 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
-from fastapi import Depends, FastAPI
+from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import RouteContext, iter_route_contexts
-from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp
 
@@ -85,7 +84,6 @@ def create_api(
         openapi_url=None,
         redirect_slashes=False,
         max_body_size=settings.body_limit,
-        dependencies=[Depends(require_json)],
     )
     problems.install(app)
     _add_health(app, readiness)
@@ -123,19 +121,6 @@ def _add_descriptions(app: Api, metrics: Metrics) -> None:
     @app.get("/openapi.json", dependencies=[require("read")], include_in_schema=False)
     async def read_openapi() -> JSONResponse:
         return JSONResponse(app.openapi())
-
-
-def require_json(request: Request) -> None:
-    """Refuse with 415 a body that isn't JSON where the route reads JSON."""
-    body_field = getattr(request.scope.get("route"), "body_field", None)
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if body_field is None or type(body_field.field_info).__name__ != "Body":
-        return
-    if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
-        given = f"'{kind}' isn't taken here" if kind else "The request names no Content-Type"
-        detail = f"{given}; send application/json."
-        title = "The body's media type isn't taken here"
-        raise Problem("unsupported-media-type", title, 415, detail=detail, headers={"Accept": "application/json"})
 
 
 def routes_without_scope(app: FastAPI) -> Iterator[str]:

@@ -8,6 +8,7 @@ from fastapi import Security
 from fastapi.security import HTTPBearer
 from starlette.requests import Request
 
+from serving.bodies import require_json
 from serving.problems import Problem
 from serving.tokens import Caller, Scope, Tokens
 
@@ -48,6 +49,7 @@ def scope_check(scope: Scope) -> Callable[..., Awaitable[Caller]]:
             title = "The token doesn't allow this"
             headers = {"WWW-Authenticate": challenge}
             raise Problem("forbidden", title, 403, detail=detail, headers=headers, extra={"scope": scope})
+        require_json(request)  # not before the scope: who may not call learns nothing of the route
         return caller
 
     check.__dict__["planshift_scope"] = scope

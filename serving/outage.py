@@ -9,9 +9,13 @@ _AWAY = (
     asyncpg.TooManyConnectionsError,
 )
 
+# asyncpg has one class for lost connections and for wrong calls; a pool takes a lost connection back at once, so
+# that the next call on it says "released".
+_LOST = ("connection is closed", "connection was closed", "has been released back to the pool", "pool is clos")
+
 
 def is_away(error: BaseException) -> bool:
     """Say whether the error means that Postgres or the network is away, so that trying again later helps."""
     if isinstance(error, asyncpg.InterfaceError):
-        return "connection is closed" in str(error) or "pool is clos" in str(error)
+        return any(words in str(error) for words in _LOST)
     return isinstance(error, _AWAY)

@@ -69,8 +69,8 @@ def run(service: str, settings_type: type[S], build: Build[S]) -> int:
     logs.configure(service, settings.instance, settings.log_level)
     # Batches of decoded events make the default thresholds collect all the time: a third of the time was measured.
     gc.set_threshold(100_000, 50, 50)
-    with contextlib.closing(listener):
-        return uvloop.run(_run(settings, listener, build))
+    with contextlib.closing(listener), _deadline() as begin_to_stop:
+        return uvloop.run(_run(settings, listener, build, begin_to_stop))
 
 
 def _check(settings_type: type[ServiceSettings]) -> int:
@@ -99,31 +99,32 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-async def _run(settings: S, listener: socket.socket, build: Build[S]) -> int:
+async def _run(settings: S, listener: socket.socket, build: Build[S], begin_to_stop: Callable[[], None]) -> int:
     stop = asyncio.Event()
-    _on_signals(stop)
-    with _deadline_after(stop):
-        async with AsyncExitStack() as stack:
-            try:
-                starting = asyncio.create_task(build(settings, stack))
-                service = await _unless(stop, starting)
-                if service is None:
-                    return EXIT_DONE
-                return await _serve(service, listener, stop)
-            except Exception as error:  # noqa: BLE001 -- the process' last line: logged, then an exit code
-                _log.critical("the service can't go on", exc_info=error)
-                return EXIT_DIED
-            finally:
-                stop.set()
+    _on_signals(stop, begin_to_stop)
+    async with AsyncExitStack() as stack:
+        try:
+            starting = asyncio.create_task(build(settings, stack))
+            service = await _unless(stop, starting)
+            if service is None:
+                return EXIT_DONE
+            return await _serve(service, listener, stop)
+        except Exception as error:  # noqa: BLE001 -- the process' last line: logged, then an exit code
+            _log.critical("the service can't go on", exc_info=error)
+            return EXIT_DIED
+        finally:
+            begin_to_stop()
+            stop.set()
 
 
-def _on_signals(stop: asyncio.Event) -> None:
+def _on_signals(stop: asyncio.Event, begin_to_stop: Callable[[], None]) -> None:
     loop = asyncio.get_running_loop()
 
     def begin(name: str) -> None:
         # Ctrl-C reaches the whole process group and `planshift up` sends SIGTERM after it: the second changes nothing.
         if not stop.is_set():
             _log.info("stopping", signal=name)
+            begin_to_stop()
             stop.set()
 
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -131,21 +132,23 @@ def _on_signals(stop: asyncio.Event) -> None:
 
 
 @contextlib.contextmanager
-def _deadline_after(stop: asyncio.Event) -> Iterator[None]:
-    """End the process 10 s after `stop`, whatever still holds it; a thread counts, as the loop itself may be stuck."""
+def _deadline() -> Iterator[Callable[[], None]]:
+    """Give what starts the 10 s within which the process ends, whatever still holds it.
+
+    A thread counts, as the loop itself may be stuck, and it counts until the loop is gone.
+    """
     timer = threading.Timer(_STOP_S, _give_up)
     timer.daemon = True
-    watcher = asyncio.ensure_future(_start_at(stop, timer))
+    once = threading.Lock()
+
+    def begin() -> None:
+        if once.acquire(blocking=False):
+            timer.start()
+
     try:
-        yield
+        yield begin
     finally:
-        watcher.cancel()
         timer.cancel()
-
-
-async def _start_at(stop: asyncio.Event, timer: threading.Timer) -> None:
-    await stop.wait()
-    timer.start()
 
 
 def _give_up() -> None:

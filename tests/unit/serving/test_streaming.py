@@ -51,8 +51,9 @@ class Rows:
         self.asked = 0
 
     async def csv(self) -> AsyncIterator[list[str | int]]:
-        for self.asked in range(1, self.total + 1):
-            yield [f"user-{self.asked}", self.asked]
+        for number in range(1, self.total + 1):
+            self.asked = number
+            yield [f"user-{number}", number]
 
     async def json(self) -> AsyncIterator[dict[str, object]]:
         async for user, number in self.csv():

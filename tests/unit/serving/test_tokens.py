@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from serving.tokens import Tokens, new_token, read_tokens, write_secret, write_tokens
+from serving.tokens import Caller, Tokens, new_token, read_tokens, write_secret, write_tokens
 
 
 def test_a_new_token_is_found_with_its_name_and_scopes(tmp_path: Path) -> None:
@@ -14,7 +14,7 @@ def test_a_new_token_is_found_with_its_name_and_scopes(tmp_path: Path) -> None:
     write_tokens(tmp_path / "t.json", [record])
     caller = Tokens(tmp_path / "t.json").find(token)
     assert caller
-    assert (caller.name, caller.scopes) == ("ann", {"read", "operate"})
+    assert caller == Caller("ann", frozenset({"read", "operate"}))
 
 
 def test_the_file_holds_no_token_and_only_its_owner_reads_it(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""Tests of serving over real HTTP and on a real Postgres."""
