@@ -26,6 +26,7 @@ Progress = Callable[[str], None]
 
 EVERYTHING = frozenset({"kafka", "postgres", "services"})
 _MEBIBYTE = 1024 * 1024
+_FULL_BYTES = 16 * _MEBIBYTE
 _TOPICS_DEADLINE_S = 30.0
 _TOPICS_POLL_S = 0.2
 
@@ -136,9 +137,10 @@ class Stack:
             self._clear_the_ground()
             await self._start_ground()
             await self._start_services()
-        except OSError as error:
+        except (OSError, StackProblem) as error:
             await self.stop()
-            raise not_reachable(f"{self.folder.path}: {error.strerror or error}") from error
+            plain = not_reachable(f"{self.folder.path}: {error}") if isinstance(error, OSError) else error
+            raise self._explained(plain) from error
         except BaseException:
             await self.stop()
             raise
@@ -147,7 +149,7 @@ class Stack:
         """Wait until a part has died for good; answers what to say about it."""
         if self._failed is None:
             raise not_reachable("This stack wasn't started.")
-        return await asyncio.shield(self._failed)
+        return self._explained(await asyncio.shield(self._failed))
 
     async def stop(self) -> None:
         """Stop the services first, then Kafka and Postgres; nothing is left running."""
@@ -245,6 +247,12 @@ class Stack:
         part = Part(plan, progress=self._progress, on_change=self._write_state, failed=self._failed)
         self.parts[plan.name] = part
         await part.start()
+
+    def _explained(self, problem: StackProblem) -> StackProblem:
+        """Name a full disk, which makes parts die of many things."""
+        if self.folder.free_bytes() > _FULL_BYTES:
+            return problem
+        return StackProblem(f"{problem.line} (the disk of {self.folder.path} is full)", problem.exit_code)
 
     def _ensure_token(self) -> None:
         if self.folder.token_file.exists() and self.folder.tokens_file.exists():
