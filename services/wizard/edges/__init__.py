@@ -1,0 +1,1 @@
+"""Edges of the wizard: Kafka, Postgres and HTTP."""
