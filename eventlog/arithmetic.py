@@ -23,17 +23,17 @@ class SeenIds:
     def __init__(self, last_sequence: int = 0, last_id: str = "") -> None:
         self._ids: list[str] = [""] * WINDOW
         self._first = max(1, last_sequence)
-        self._last = last_sequence
+        self.last_sequence = last_sequence
         self._ids[last_sequence % WINDOW] = last_id
 
     def add(self, sequence: int, event_id: str) -> None:
         """Remember an id; sequences come without holes, or again after a retry."""
         self._ids[sequence % WINDOW] = event_id
-        self._last = max(self._last, sequence)
+        self.last_sequence = max(self.last_sequence, sequence)
 
     def get(self, sequence: int) -> str | None:
         """The id that was seen with a sequence; None when it isn't remembered."""
-        if max(self._first, self._last - WINDOW + 1) <= sequence <= self._last:
+        if max(self._first, self.last_sequence - WINDOW + 1) <= sequence <= self.last_sequence:
             return self._ids[sequence % WINDOW]
         return None
 

@@ -34,7 +34,7 @@ _SASL: Mapping[str, Any] = {
 }
 
 _logger = logging.getLogger("eventlog.faststream")
-_logger.setLevel(logging.WARNING)  # at INFO it writes two lines a batch
+_logger.setLevel(logging.ERROR)  # at INFO it writes two lines a batch, at WARNING that topics aren't made by itself
 
 
 class Fetching:
@@ -121,6 +121,13 @@ class Fetching:
             return False
         return True
 
+    async def position(self, place: TopicPartition) -> int | None:
+        """Where the consumer stands in a partition; None if it isn't ours. Doesn't wait: `assign` has sought."""
+        try:
+            return None if self.consumer is None else int(await self.consumer.position(place))
+        except IllegalStateError:
+            return None
+
     def pause(self, slot: Slot) -> None:
         """Fetch nothing of a partition until `stand_at`."""
         if self.consumer is not None:
@@ -151,15 +158,14 @@ class Fetching:
                 continue
             records = self._records(place.topic, slot.key.topic, raws)
             size = sum(len(record.value or b"") for record in records)
+            slot.decoded_to = raws[-1].offset + 1
             batches.append(Batch(slot, slot.generation, records, size))
         return batches
 
     async def _stands_behind(self, place: TopicPartition, last: ConsumerRecord[Any, Any]) -> bool:
         """Whether nobody has sought since `last` was fetched: then the consumer stands behind it."""
-        try:
-            return self.consumer is not None and await self.consumer.position(place) > last.offset
-        except IllegalStateError:
-            return False
+        position = await self.position(place)
+        return position is not None and position > last.offset
 
     def _records(self, topic: str, name: str, raws: Sequence[ConsumerRecord[Any, Any]]) -> list[IncomingRecord]:
         records = [from_raw(raw, name) for raw in raws]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import structlog
@@ -105,7 +106,7 @@ class Folding:
         while True:
             await self._place_missing()
             batches = await self._intake.gather(self._max_records, wait_s=self._turn_s(), gather_s=self._gather_s)
-            work = self._work_out(batches)
+            work = self._work_out(batches) if batches else self._pass_tails()
             if work:
                 await self._commit(work)
 
@@ -131,6 +132,16 @@ class Folding:
             _Work(slot, slot.generation, advance(slot.progress, slot.seen, records))
             for slot, records in grouped.items()
             if slot.progress is not None
+        ]
+
+    def _pass_tails(self) -> list[_Work]:
+        """Move past offsets at partitions' ends that hold no record, so that nothing seems to be left there."""
+        return [
+            _Work(slot, slot.generation, Step(slot.progress, replace(slot.progress, next_offset=slot.pass_to)))
+            for slot in self._slots
+            if slot.progress is not None
+            and slot.pass_to is not None
+            and slot.decoded_to <= slot.progress.next_offset < slot.pass_to
         ]
 
     async def _commit(self, work: list[_Work]) -> None:

@@ -213,6 +213,7 @@ class Reader:
             self._ends_patience.succeeded()
             for slot in slots:
                 slot.end_offset = ends[slot.place]
+                slot.note_position(await self._fetching.position(slot.place))
                 if slot.progress is not None and slot.progress.next_offset > slot.end_offset:
                     self._fetching.pause(slot)
                     slot.take_out()

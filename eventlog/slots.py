@@ -32,14 +32,19 @@ class Slot:
     shown: Progress | None = None
     seen: SeenIds = field(default_factory=SeenIds)
     end_offset: int | None = None
+    decoded_to: int = 0
+    tail: int | None = None
+    pass_to: int | None = None
     retry_at: float = 0.0
     retry_wait_s: float = 0.0
 
     def put(self, progress: Progress) -> None:
         """The consumer stands at the progress; ids that were seen stay known as long as they fit."""
-        if self.shown is None or self.shown.last_sequence != progress.last_sequence:
+        if self.seen.last_sequence != progress.last_sequence:
             self.seen = SeenIds(progress.last_sequence, progress.last_id)
         self.progress = self.shown = progress
+        self.decoded_to = progress.next_offset
+        self.tail = self.pass_to = None
         self.generation += 1
 
     def take_out(self, *, retry_after_s: float = 0.0, why: str | None = None) -> None:
@@ -55,6 +60,26 @@ class Slot:
                 self.shown.last_timestamp_ms,
                 stopped=why,
             )
+
+    def note_position(self, position: int | None) -> None:
+        """Learn where the consumer stands, once a second.
+
+        A partition may end with offsets that hold no record (markers of another program's transaction). When the
+        consumer stands at the end, twice in a row, with nothing left to fold, they can be passed.
+        """
+        tail = position if self._is_tail(position) else None
+        self.pass_to = tail if tail == self.tail else None
+        self.tail = tail
+
+    def _is_tail(self, position: int | None) -> bool:
+        place = self.progress
+        return (
+            place is not None
+            and place.gap is None
+            and position is not None
+            and position == self.end_offset
+            and self.decoded_to <= place.next_offset < position
+        )
 
     @property
     def lag(self) -> int | None:
