@@ -35,7 +35,7 @@ class DraftView:
 
 def invalid(found: Sequence[Found]) -> Problem:
     """Give the answer to what can't be: every problem (of very many, the first thousand and their number)."""
-    errors = [FieldError(*problem) for problem in found[:PROBLEMS_SHOWN]]
+    errors = [FieldError(problem.pointer, problem.code, problem.detail) for problem in found[:PROBLEMS_SHOWN]]
     detail = "1 thing is wrong" if len(found) == 1 else f"{len(found):,} things are wrong"
     extra = {"problem_count": len(found)}
     return Problem("invalid", "The request isn't valid", 422, detail=detail, errors=errors, extra=extra)

@@ -50,7 +50,7 @@ def users_of_csv(content_type: str, body: bytes) -> list[Row]:
 
 
 def _refusal(found: list[Found]) -> Problem:
-    errors = [FieldError(*problem) for problem in found[:_PROBLEMS_SHOWN]]
+    errors = [FieldError(problem.pointer, problem.code, problem.detail) for problem in found[:_PROBLEMS_SHOWN]]
     detail = f"{len(found):,} rows can't be used; nothing was taken."
     return Problem(
         "invalid", "The request isn't valid", 422, detail=detail, errors=errors, extra={"problem_count": len(found)}

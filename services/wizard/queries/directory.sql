@@ -113,79 +113,81 @@ SELECT (SELECT count(*) FROM reseller) AS resellers,
            AS assignments;
 
 -- name: export_resellers
--- Merged state of resellers, one page.
-SELECT ARRAY[reseller] AS place,
-       json_build_object('kind', 'reseller', 'reseller', reseller, 'name', name, 'parent', parent, 'active', active,
-                         'revision', revision)::text AS line
-FROM reseller
-WHERE $1::text[] IS NULL OR reseller > $1[1]
-ORDER BY reseller
+-- Merged state of resellers, one page of lines as the importer reads them; $1 is the place after which it begins.
+SELECT ARRAY[r.reseller] AS place, row_to_json(r)::text AS line
+FROM (SELECT 'reseller' AS kind, reseller, name, parent, active, revision FROM reseller) r
+WHERE $1::text[] IS NULL OR r.reseller > $1[1]
+ORDER BY r.reseller
 LIMIT $2;
 
 -- name: export_customers
--- Merged state of customers, one page.
-SELECT ARRAY[customer] AS place,
-       json_build_object('kind', 'customer', 'customer', customer, 'reseller', reseller, 'name', name,
-                         'active', active, 'revision', revision)::text AS line
-FROM customer
-WHERE NOT removed AND ($1::text[] IS NULL OR customer > $1[1])
-ORDER BY customer
+-- Merged state of customers.
+SELECT ARRAY[r.customer] AS place, row_to_json(r)::text AS line
+FROM (SELECT 'customer' AS kind, customer, reseller, name, active, revision FROM customer WHERE NOT removed) r
+WHERE $1::text[] IS NULL OR r.customer > $1[1]
+ORDER BY r.customer
 LIMIT $2;
 
 -- name: export_services
--- Merged state of services, one page.
-SELECT ARRAY[service] AS place,
-       json_build_object('kind', 'service', 'service', service, 'name', name, 'connector', connector,
-                         'revision', revision)::text AS line
-FROM service
-WHERE $1::text[] IS NULL OR service > $1[1]
-ORDER BY service
+-- Merged state of services.
+SELECT ARRAY[r.service] AS place, row_to_json(r)::text AS line
+FROM (
+    SELECT 'service' AS kind, service, name, connector ->> 'name' AS connector, connector -> 'options' AS options,
+           revision
+    FROM service
+) r
+WHERE $1::text[] IS NULL OR r.service > $1[1]
+ORDER BY r.service
 LIMIT $2;
 
 -- name: export_plans
--- Merged state of plans, one page.
-SELECT ARRAY[service, plan] AS place,
-       json_build_object('kind', 'plan', 'service', service, 'plan', plan, 'name', name, 'features', features,
-                         'quotas', quotas, 'default_seat_limit', default_seat_limit, 'active', active,
-                         'revision', revision)::text AS line
-FROM plan
-WHERE $1::text[] IS NULL OR (service, plan) > ($1[1], $1[2])
-ORDER BY service, plan
+-- Merged state of plans.
+SELECT ARRAY[r.service, r.plan] AS place, row_to_json(r)::text AS line
+FROM (
+    SELECT 'plan' AS kind, service, plan, name, features, quotas, default_seat_limit, active, revision FROM plan
+) r
+WHERE $1::text[] IS NULL OR (r.service, r.plan) > ($1[1], $1[2])
+ORDER BY r.service, r.plan
 LIMIT $2;
 
 -- name: export_packages
--- Merged state of packages, one page.
-SELECT ARRAY[k.customer, k.service, k.plan] AS place,
-       json_build_object('kind', 'package', 'customer', k.customer, 'service', k.service, 'plan', k.plan,
-                         'seat_limit', k.seat_limit,
-                         'revision', greatest(k.source_revision, k.made_revision))::text AS line
-FROM package k
-JOIN customer c ON c.customer = k.customer AND NOT c.removed
-WHERE k.present AND ($1::text[] IS NULL OR (k.customer, k.service, k.plan) > ($1[1], $1[2], $1[3]))
-ORDER BY k.customer, k.service, k.plan
+-- Merged state of packages, generated ones included.
+SELECT ARRAY[r.customer, r.service, r.plan] AS place, row_to_json(r)::text AS line
+FROM (
+    SELECT 'package' AS kind, k.customer, k.service, k.plan, k.seat_limit,
+           greatest(k.source_revision, k.made_revision) AS revision
+    FROM package k
+    JOIN customer c ON c.customer = k.customer AND NOT c.removed
+    WHERE k.present
+) r
+WHERE $1::text[] IS NULL OR (r.customer, r.service, r.plan) > ($1[1], $1[2], $1[3])
+ORDER BY r.customer, r.service, r.plan
 LIMIT $2;
 
 -- name: export_users
--- Merged state of users, one page.
-SELECT ARRAY[p.customer, p.user_id] AS place,
-       json_build_object('kind', 'user', 'customer', p.customer, 'user', p.user_id, 'name', p.name, 'email', p.email,
-                         'revision', p.revision)::text AS line
-FROM person p
-JOIN customer c ON c.customer = p.customer AND NOT c.removed
-LEFT JOIN person_removal r ON r.customer = p.customer AND r.user_id = p.user_id
-WHERE p.revision > coalesce(r.revision, -1)
-  AND ($1::text[] IS NULL OR (p.customer, p.user_id) > ($1[1], $1[2]))
-ORDER BY p.customer, p.user_id
+-- Merged state of users.
+SELECT ARRAY[r.customer, r."user"] AS place, row_to_json(r)::text AS line
+FROM (
+    SELECT 'user' AS kind, p.customer, p.user_id AS "user", p.name, p.email, p.revision
+    FROM person p
+    JOIN customer c ON c.customer = p.customer AND NOT c.removed
+    LEFT JOIN person_removal r ON r.customer = p.customer AND r.user_id = p.user_id
+    WHERE p.revision > coalesce(r.revision, -1)
+) r
+WHERE $1::text[] IS NULL OR (r.customer, r."user") > ($1[1], $1[2])
+ORDER BY r.customer, r."user"
 LIMIT $2;
 
 -- name: export_assignments
--- Merged state of assignments, one page.
-SELECT ARRAY[a.customer, a.service, a.user_id] AS place,
-       json_build_object('kind', 'assignment', 'customer', a.customer, 'user', a.user_id, 'service', a.service,
-                         'plan', a.plan, 'revision', greatest(a.source_revision, a.moved_revision))::text AS line
-FROM assignment a
-JOIN customer c ON c.customer = a.customer AND NOT c.removed
-WHERE a.plan IS NOT NULL
-  AND ($1::text[] IS NULL OR (a.customer, a.service, a.user_id) > ($1[1], $1[2], $1[3]))
-ORDER BY a.customer, a.service, a.user_id
+-- Merged state of assignments: the plan that each user is on, after migrations.
+SELECT ARRAY[r.customer, r.service, r."user"] AS place, row_to_json(r)::text AS line
+FROM (
+    SELECT 'assignment' AS kind, a.customer, a.user_id AS "user", a.service, a.plan,
+           greatest(a.source_revision, a.moved_revision) AS revision
+    FROM assignment a
+    JOIN customer c ON c.customer = a.customer AND NOT c.removed
+    WHERE a.plan IS NOT NULL
+) r
+WHERE $1::text[] IS NULL OR (r.customer, r.service, r."user") > ($1[1], $1[2], $1[3])
+ORDER BY r.customer, r.service, r."user"
 LIMIT $2;
