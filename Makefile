@@ -11,6 +11,7 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11,\
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLER := $(VENV)/installer
+PIP = PIP_ROOT_USER_ACTION=ignore $(PYTHON) -m pip --disable-pip-version-check
 CODE := contracts eventlog serving directoryfiles services standalone cli bench tests
 PYTEST_ARGS ?=
 
@@ -42,9 +43,9 @@ bench: $(VENV)/.everything ## Measure everything on the local stack; prints a ta
 lock: $(INSTALLER)/bin/uv ## Choose the versions anew: requirements/*.lock
 	@for each in runnable:build everything:build,test,check,bench; do \
 	  extras=$$(printf -- '--extra %s ' $$(tr , ' ' <<<"$${each#*:}")); \
-	  $(INSTALLER)/bin/uv pip compile -q $(LOCK_OPTIONS) $$extras pyproject.toml -o requirements/$${each%%:*}.lock; \
+	  $(INSTALLER)/bin/uv pip compile -q --system-certs $(LOCK_OPTIONS) $$extras pyproject.toml -o requirements/$${each%%:*}.lock; \
 	done
-	@$(INSTALLER)/bin/uv pip compile -q $(LOCK_OPTIONS) requirements/installer.in -o requirements/installer.lock
+	@$(INSTALLER)/bin/uv pip compile -q --system-certs $(LOCK_OPTIONS) requirements/installer.in -o requirements/installer.lock
 
 LOCK_OPTIONS := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	--no-annotate --custom-compile-command 'make lock'
@@ -61,7 +62,7 @@ $(BIN)/python:
 
 $(INSTALLER)/bin/uv: requirements/installer.lock | $(BIN)/python
 	@echo "setup: the installer"
-	@$(PYTHON) -m pip install -q --disable-pip-version-check --require-hashes --no-deps --upgrade \
+	@$(PIP) install -q --require-hashes --no-deps --upgrade \
 	  --target $(INSTALLER) -r requirements/installer.lock
 	@touch $@
 
@@ -75,8 +76,10 @@ $(VENV)/.everything: requirements/everything.lock pyproject.toml $(INSTALLER)/bi
 # A machine that is set up for pip alone (a mirror, say) gets the same files with pip.
 define install
 echo "setup: the locked packages of requirements/$(1).lock"
-$(INSTALLER)/bin/uv pip install -q --python $(BIN)/python --require-hashes --no-deps -r requirements/$(1).lock || \
-  $(PYTHON) -m pip --python $(BIN)/python install -q --require-hashes --no-deps -r requirements/$(1).lock
+$(INSTALLER)/bin/uv pip install -q --system-certs --python $(BIN)/python --require-hashes --no-deps \
+  -r requirements/$(1).lock || { \
+  echo "setup: once more with pip, which takes longer"; \
+  $(PIP) --python $(BIN)/python install -q --require-hashes --no-deps -r requirements/$(1).lock; }
 $(INSTALLER)/bin/uv pip install -q --python $(BIN)/python --offline --no-deps --no-build-isolation --editable .
 touch $(VENV)/.$(1)
 endef
