@@ -235,6 +235,8 @@ class Stack:
         settings = self.settings
         environment = {
             **service_settings(process, self.folder, self.kafka, self._postgres, topic_prefix=settings.topic_prefix),
+            # The wizard answers with the address under which the tracker shows what was asked.
+            "PLANSHIFT_TRACKER_URL": f"http://127.0.0.1:{settings.ports.tracker}",
             **settings.environment.get(process.service, {}),
         }
         command = settings.commands[process.service]

@@ -35,7 +35,7 @@ class Registers(NamedTuple):
 def merge(one: Registers, other: Registers) -> Registers:
     """Join two partial knowledges: commutative, associative, and merging twice changes nothing.
 
-    Of two words of a source with one revision, being on no plan wins, else the greater plan.
+    Of two words of a source with one revision the greater plan wins, and any plan over none.
     """
     return Registers(
         max(one.source, other.source, key=_source_order),
@@ -44,8 +44,8 @@ def merge(one: Registers, other: Registers) -> Registers:
     )
 
 
-def _source_order(source: Source) -> tuple[int, bool, str]:
-    return source.revision, source.plan is None, source.plan or ""
+def _source_order(source: Source) -> tuple[int, str]:
+    return source.revision, source.plan or ""
 
 
 def visible_plan(known: Registers) -> str | None:

@@ -50,14 +50,14 @@ async def _write_customers(conn: Connection, group: DirectoryGroup) -> None:
         )
     if group.packages:
         customers, services, plans = zip(*group.packages, strict=True)
-        revisions, absent, limits = zip(*group.packages.values(), strict=True)
+        revisions, present, limits = zip(*group.packages.values(), strict=True)
         await conn.execute(
             QUERIES["upsert_packages"],
             customers,
             services,
             plans,
             revisions,
-            [not gone for gone in absent],
+            present,
             [None if limit < 0 else limit for limit in limits],
         )
 
@@ -74,7 +74,7 @@ async def _write_users(conn: Connection, group: DirectoryGroup) -> None:
         await conn.execute(QUERIES["remove_people"], customers, users, list(group.removals.values()))
     if group.assignments:
         customers, services, users = zip(*group.assignments, strict=True)
-        revisions, _, plans = zip(*group.assignments.values(), strict=True)
+        revisions, plans = zip(*group.assignments.values(), strict=True)
         await conn.execute(
             QUERIES["upsert_assignments"], customers, services, users, [plan or None for plan in plans], revisions
         )

@@ -52,17 +52,17 @@ class DirectoryGroup:
         self.packages: dict[Triple, tuple[int, bool, int]] = {}
         self.people: dict[Pair, tuple[int, str, str]] = {}
         self.removals: dict[Pair, int] = {}
-        self.assignments: dict[Triple, tuple[int, bool, str]] = {}
+        self.assignments: dict[Triple, tuple[int, str]] = {}
 
     def add(self, event: DirectoryEvent) -> None:
         """Take one event in; the two kinds that come by the million are tried first."""
         if isinstance(event, UserPlanAssigned):
             key = (event.customer, event.service, event.user)
-            _keep(self.assignments, key, (event.revision, False, event.plan))
+            _keep(self.assignments, key, (event.revision, event.plan))
         elif isinstance(event, UserRegistered):
             _keep(self.people, (event.customer, event.user), (event.revision, event.name, event.email or ""))
         elif isinstance(event, UserPlanUnassigned):
-            _keep(self.assignments, (event.customer, event.service, event.user), (event.revision, True, ""))
+            _keep(self.assignments, (event.customer, event.service, event.user), (event.revision, ""))
         elif isinstance(event, UserRemoved):
             key_of_user = (event.customer, event.user)
             self.removals[key_of_user] = max(event.revision, self.removals.get(key_of_user, 0))
@@ -82,9 +82,9 @@ class DirectoryGroup:
         match event:
             case PackageProvisioned():
                 limit = -1 if event.seat_limit is None else event.seat_limit
-                _keep(self.packages, (event.customer, event.service, event.plan), (event.revision, False, limit))
+                _keep(self.packages, (event.customer, event.service, event.plan), (event.revision, True, limit))
             case PackageRemoved():
-                _keep(self.packages, (event.customer, event.service, event.plan), (event.revision, True, -1))
+                _keep(self.packages, (event.customer, event.service, event.plan), (event.revision, False, -1))
             case CustomerRegistered():
                 word = (event.revision, False, event.name, event.reseller, event.active)
                 _keep(self.customers, event.customer, word)

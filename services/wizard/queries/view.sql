@@ -41,15 +41,15 @@ WHERE (excluded.revision, excluded.name, excluded.active, coalesce(excluded.defa
     > (p.revision, p.name, p.active, coalesce(p.default_seat_limit, -1), p.features, p.quotas);
 
 -- name: upsert_packages
--- Newest word of the source on each package; of two with one revision a removal wins.
+-- Newest word of the source on each package; of two with one revision the one that gives more wins.
 INSERT INTO package AS p (customer, service, plan, source_revision, source_present, source_seat_limit)
 SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::boolean[], $6::integer[])
 ORDER BY 1, 2, 3
 ON CONFLICT (customer, service, plan) DO UPDATE
 SET source_revision = excluded.source_revision, source_present = excluded.source_present,
     source_seat_limit = excluded.source_seat_limit
-WHERE (excluded.source_revision, NOT excluded.source_present, coalesce(excluded.source_seat_limit, -1))
-    > (p.source_revision, NOT p.source_present, coalesce(p.source_seat_limit, -1));
+WHERE (excluded.source_revision, excluded.source_present, coalesce(excluded.source_seat_limit, -1))
+    > (p.source_revision, p.source_present, coalesce(p.source_seat_limit, -1));
 
 -- name: upsert_generated_packages
 -- Newest word of the engine on each package.
@@ -97,8 +97,8 @@ FROM difference d
 WHERE n.service = d.service AND n.plan = d.plan AND n.customer = d.customer;
 
 -- name: upsert_assignments
--- Newest word of the source on each assignment, and the counts' differences; of two with one revision an unassignment
--- wins, else the greater plan.
+-- Newest word of the source on each assignment, and the counts' differences; of two with one revision the greater plan
+-- wins, and any plan over none.
 WITH changed AS (
     INSERT INTO assignment AS a (customer, service, user_id, source_plan, source_revision, removed_revision)
     SELECT i.customer, i.service, i.user_id, i.plan, i.revision, coalesce(r.revision, -1)
@@ -109,8 +109,8 @@ WITH changed AS (
     ON CONFLICT (customer, service, user_id) DO UPDATE
     SET source_plan = excluded.source_plan, source_revision = excluded.source_revision,
         removed_revision = greatest(a.removed_revision, excluded.removed_revision)
-    WHERE (excluded.source_revision, excluded.source_plan IS NULL, coalesce(excluded.source_plan, ''))
-        > (a.source_revision, a.source_plan IS NULL, coalesce(a.source_plan, ''))
+    WHERE (excluded.source_revision, coalesce(excluded.source_plan, ''))
+        > (a.source_revision, coalesce(a.source_plan, ''))
     RETURNING a.service, a.customer, old.plan AS was, new.plan AS is_now
 ), difference AS (
     SELECT c.service, v.plan, c.customer, sum(v.users)::bigint AS users
