@@ -72,5 +72,3 @@ class _admin:  # noqa: N801 - used as a function
 
     async def __aexit__(self, *_exc: object) -> None:
         await self._client.close()
-
-

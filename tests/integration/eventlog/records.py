@@ -1,7 +1,7 @@
 """Made-up events, and records as our relay and other programs write them."""
 
-import contextlib
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from typing import Any
 

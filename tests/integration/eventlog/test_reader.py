@@ -20,7 +20,12 @@ LOG = Subscription("log", sequenced=True)
 PLAIN = Subscription("log")
 
 
-def _reader(pool: Pool, settings: KafkaSettings, subscription: Subscription = LOG, **options: Any) -> Reader:
+def _reader(
+    pool: Pool,
+    settings: KafkaSettings,
+    subscription: Subscription = LOG,
+    **options: Any,  # noqa: ANN401 - whatever a Reader takes
+) -> Reader:
     return Reader(pool, settings, "reader", [subscription], options.pop("fold", fold_ids("reader")), **options)
 
 

@@ -1,5 +1,7 @@
 """The relay publishes a ledger in order and takes up where the topic ends."""
 
+import asyncio
+
 import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import OutOfOrderSequenceNumber
@@ -36,9 +38,7 @@ async def test_a_ledger_is_published_with_headers_key_and_bytes_as_they_were(poo
         await _published(relay, 3)
         assert relay.unsent == 0
     records = await read_topic(outlet.kafka, "log")
-    assert [(r.type, r.key, r.id, r.value) for r in records] == [
-        (e.type, e.key.encode(), e.id, e.body) for e in events
-    ]
+    assert [(r.type, r.key, r.id, r.value) for r in records] == [(e.type, e.key.encode(), e.id, e.body) for e in events]
     assert records[0].headers == (
         ("content-type", b"application/cloudevents+json; charset=UTF-8"),
         ("type", b"made.up.v1"),
@@ -75,12 +75,12 @@ async def test_large_events_and_many_batches_stay_in_order(pool: Pool, outlet: O
 async def test_the_cursor_is_stored_and_a_relay_without_epoch_stops(pool: Pool, outlet: Outlet) -> None:
     await append_events(pool, 0, 5, lease=LEASE)
     relay = Relay(pool, outlet, "log", LEASE, poll_s=0.05)
+    task = asyncio.create_task(relay.run())
+    await eventually(lambda: pool.fetchval("SELECT cursor = 6 FROM shard WHERE shard = 0"))
+    await pool.execute("UPDATE shard SET owner = 'b', epoch = 2 WHERE shard = 0")
+    await append_events(pool, 0, 5, lease=Lease(0, 2, "b"))
     with pytest.raises(LostLease):
-        async with running(relay.run()) as (task,):
-            await eventually(lambda: pool.fetchval("SELECT cursor = 6 FROM shard WHERE shard = 0"))
-            await pool.execute("UPDATE shard SET owner = 'b', epoch = 2 WHERE shard = 0")
-            await append_events(pool, 0, 5, lease=Lease(0, 2, "b"))
-            await eventually(task.done)
+        await asyncio.wait_for(task, 10)
     assert await pool.fetchval("SELECT cursor FROM shard WHERE shard = 0") == 6
     await outlet.close()
 
@@ -130,9 +130,7 @@ async def test_a_topic_that_is_ahead_of_the_ledger_is_refused_with_what_to_do(
     assert await topic_sequences(outlet.kafka, "log") == [1, 2, 3, 4, 5]
 
 
-async def test_a_topic_that_is_behind_gets_what_it_lost(
-    pool: Pool, outlet: Outlet, producer: AIOKafkaProducer
-) -> None:
+async def test_a_topic_that_is_behind_gets_what_it_lost(pool: Pool, outlet: Outlet, producer: AIOKafkaProducer) -> None:
     await append_events(pool, 0, 5, lease=LEASE)
     await pool.execute("UPDATE shard SET cursor = 6 WHERE shard = 0")
     await send(producer, outlet.kafka.topic("log"), [1, 2])
@@ -191,7 +189,7 @@ async def test_a_topic_that_comes_later_is_waited_for(
     outlet = Outlet(settings)
     relay = Relay(pool, outlet, "later", LEASE)
     async with running(relay.run()):
-        await eventually(lambda: settings is not None)
+        await asyncio.sleep(0.5)  # long enough to have looked for it in vain
         await new_topic("later")
         await _published(relay, 2)
     await outlet.close()

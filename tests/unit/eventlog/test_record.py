@@ -42,7 +42,7 @@ def test_the_first_of_several_headers_of_one_name_counts() -> None:
     assert record.type == "one"
 
 
-@pytest.mark.parametrize("bad", [b"", b"-1", b"+1", b"1.5", b"0", b"x", "١".encode(), b"9" * 21])
+@pytest.mark.parametrize("bad", [b"", b"-1", b"+1", b"1.5", b"0", b"x", "\u0661".encode(), b"9" * 21])
 def test_what_is_no_sequence_is_none(bad: bytes) -> None:
     headers = tuple((name, bad if name == "sequence" else value) for name, value in record_headers(b"t", b"i", 1))
     assert from_raw(_Raw(headers), "topic").sequence is None
