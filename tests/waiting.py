@@ -13,11 +13,13 @@ _LONGEST_POLL_S = 0.25
 
 
 @overload
-async def eventually(condition: Callable[[], Awaitable[Found]], within: float = ..., *, what: str = ...) -> Found: ...
-@overload
-async def eventually(condition: Callable[[], Found], within: float = ..., *, what: str = ...) -> Found: ...
 async def eventually(
-    condition: Callable[[], Found | Awaitable[Found]], within: float = 10.0, *, what: str = ""
+    condition: Callable[[], Awaitable[Found | None]], within: float = ..., *, what: str = ...
+) -> Found: ...
+@overload
+async def eventually(condition: Callable[[], Found | None], within: float = ..., *, what: str = ...) -> Found: ...
+async def eventually(
+    condition: Callable[[], Found | Awaitable[Found | None] | None], within: float = 10.0, *, what: str = ""
 ) -> Found:
     """
     Poll until the condition answers something true and answer that; fails the test after `within` seconds.
@@ -37,7 +39,9 @@ async def eventually(
         pause_s = min(_LONGEST_POLL_S, pause_s * 1.3)
 
 
-async def _ask(condition: Callable[[], Found | Awaitable[Found]]) -> tuple[Found | None, Exception | None]:
+async def _ask(
+    condition: Callable[[], Found | Awaitable[Found | None] | None],
+) -> tuple[Found | None, Exception | None]:
     try:
         answer = condition()
         if inspect.isawaitable(answer):
