@@ -1,7 +1,8 @@
 """The limit: the same effect by hand-written SQL on the same Postgres, a transaction per 2,000 users, without Kafka.
 
-The effect is what a careful script would leave: each user on the new plan, if still on the old one, a row that says so
-for each user, only once and found by the user, and the package's count. `python -m bench.sql_limit --url postgresql://… --users 1000000`
+The effect is what a careful script would leave: each user on the new plan, if still on the old one; a row that says so
+for each user, only once and found by the user; and the package's count.
+`python -m bench.sql_limit --url postgresql://… --users 1000000`
 """
 
 import argparse

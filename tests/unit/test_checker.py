@@ -71,14 +71,17 @@ def changed(record: TopicRecord, change: Callable[[dict[str, Any]], None]) -> To
     return record._replace(value=json.dumps(event).encode())
 
 
+def numbered(sequence: int) -> Callable[[dict[str, Any]], None]:
+    return lambda event: event.update(sequence=f"{sequence:020d}", id=f"fresh/{sequence}")
+
+
 def renumbered(records: Records) -> Records:
     """Give each partition gapless sequences again, as a faulty writer with a working ledger would."""
     last: dict[int, int] = defaultdict(int)
     fresh = []
     for record in records:
         last[record.partition] += 1
-        sequence = last[record.partition]
-        fresh.append(changed(record, lambda event, n=sequence: event.update(sequence=f"{n:020d}", id=f"fresh/{n}")))
+        fresh.append(changed(record, numbered(last[record.partition])))
     return fresh
 
 
