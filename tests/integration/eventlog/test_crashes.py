@@ -6,7 +6,6 @@ import os
 import signal
 import sys
 import time
-from collections import Counter
 from collections.abc import AsyncIterator
 
 import pytest
@@ -67,7 +66,7 @@ class _World:
             expected = [f"{shard}-{item}" for item in range(ITEMS)]
             assert await folded_ids(self.pool, partition=shard) == expected
             in_topic = await topic_sequences(self.settings, "log", shard)
-            assert sorted(Counter(in_topic)) == list(range(1, ITEMS + 1))
+            assert sorted(n for n in set(in_topic) if n is not None) == list(range(1, ITEMS + 1))
             rows = await self.pool.fetch("SELECT first_sequence, n FROM ledger WHERE shard = $1 ORDER BY 1", shard)
             ends = [row["first_sequence"] + row["n"] for row in rows]
             assert [row["first_sequence"] for row in rows] == [1, *ends[:-1]]

@@ -23,6 +23,9 @@ class _Owner:
         self.calls: list[tuple[str, Lease]] = []
         self.refuses: set[int] = set()
 
+    def has_all_three(self) -> bool:
+        return self.working == {0, 1, 2}
+
     async def run(self) -> None:
         await self.leases.run(self._acquired, self._lost)
 
@@ -77,7 +80,7 @@ async def test_epochs_grow_with_every_change_of_hands(pool: Pool) -> None:
     for turn in (1, 2, 3):
         owner = _Owner(pool, f"owner{turn}", shards=3)
         async with running(owner.run()):
-            await eventually(lambda o=owner: len(o.working) == 3)
+            await eventually(owner.has_all_three)
             assert {lease.epoch for lease in owner.leases.held} == {turn}
 
 
