@@ -1,4 +1,4 @@
-"""The wizard's process: `serve` runs it, `migrate` brings its database up to date and ends."""
+"""The wizard's process: `serve` runs it, `check` prints its settings, `migrate` brings its database up to date and ends."""
 
 import asyncio
 import secrets
@@ -163,7 +163,7 @@ async def _migrate(settings: WizardSettings) -> None:
 def main(arguments: Sequence[str]) -> int:
     """Run the command; gives the exit code."""
     match arguments:
-        case ["serve"]:
+        case ["serve" | "check"]:
             return run("wizard", WizardSettings, build)
         case ["migrate"]:
             try:
@@ -173,7 +173,7 @@ def main(arguments: Sequence[str]) -> int:
                 return EXIT_WRONG_CALL
             return EXIT_DONE
         case _:
-            sys.stderr.write("usage: python -m services.wizard.main serve | migrate\n")
+            sys.stderr.write("usage: python -m services.wizard.main serve | migrate | check\n")
             return EXIT_WRONG_CALL
 
 
