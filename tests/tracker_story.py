@@ -77,7 +77,7 @@ class Story:
         self._wizard_sequences[partition] += 1
         self._keep(REQUESTS.name, partition, data, event_id, WIZARD_SOURCE, self._wizard_sequences[partition])
 
-    def _keep(self, topic: str, partition: int, data: Any, event_id: str, source: str, sequence: int) -> None:  # noqa: ANN401
+    def _keep(self, topic: str, partition: int, data: Any, event_id: str, source: str, sequence: int) -> None:  # noqa: ANN401, PLR0917
         envelope = wrap(
             data, event_id=event_id, source=source, time=self._time, sequence=sequence, correlation_id=data.request
         )
@@ -124,13 +124,13 @@ class Story:
                 request.batches.append(batch)
                 ends[str(partition_of(customer, SHARDS))] = self._plan_batch(request, batch)
         for number, (customer, n) in enumerate(request.excluded.items()):
-            users = tuple(f"left-{i:05d}" for i in range(n))
+            left_out = tuple(f"left-{i:05d}" for i in range(n))
             event = said.UsersExcluded(
                 request=request.id,
                 customer=customer,
                 number=number,
                 reason=UserReason.SEAT_LIMIT_REACHED,
-                users=users,
+                users=left_out,
             )
             ends[str(partition_of(customer, SHARDS))] = self.say(event, f"{request.id}/excluded/{number}")
         self._say_planned(request, ends)

@@ -41,9 +41,7 @@ def _interleaved(story: Story, chance: Random) -> list[IncomingRecord]:
     mixed = []
     while logs:
         log = chance.choice(logs)
-        for _ in range(chance.randint(1, 30)):
-            if log:
-                mixed.append(log.pop())
+        mixed += [log.pop() for _ in range(min(len(log), chance.randint(1, 30)))]
         logs = [one for one in logs if one]
     return mixed
 
