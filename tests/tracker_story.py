@@ -77,7 +77,7 @@ class Story:
         self._wizard_sequences[partition] += 1
         self._keep(REQUESTS.name, partition, data, event_id, WIZARD_SOURCE, self._wizard_sequences[partition])
 
-    def _keep(self, topic: str, partition: int, data: Any, event_id: str, source: str, sequence: int) -> None:  # noqa: ANN401, PLR0917
+    def _keep(self, topic: str, partition: int, data: Any, event_id: str, source: str, sequence: int) -> None:  # noqa: ANN401
         envelope = wrap(
             data, event_id=event_id, source=source, time=self._time, sequence=sequence, correlation_id=data.request
         )

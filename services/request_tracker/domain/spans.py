@@ -11,9 +11,7 @@ _SLICE_S = 1.0
 _LONGEST = 1_000
 
 
-def note_span(  # noqa: PLR0917 - a span's fields, on the hot path
-    facts: Facts, partition: int, request: str, offset: int, sequence: int, n: int, time: datetime
-) -> None:
+def note_span(facts: Facts, partition: int, request: str, offset: int, sequence: int, n: int, time: datetime) -> None:
     """Note where `n` consecutive records are, or let the last span grow."""
     last = facts.spans[-1] if facts.spans else None
     if (

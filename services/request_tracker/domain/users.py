@@ -1,12 +1,11 @@
 """A batch's row unfolded into its users, one by one."""
 
 from collections.abc import Collection, Iterator
-from datetime import datetime
 from typing import Any, NamedTuple
 
 from contracts.statuses import Outcome
 from services.request_tracker.domain.outcomes import OUTCOMES, PENDING, Run
-from services.request_tracker.domain.texts import from_micros
+from services.request_tracker.domain.texts import from_micros, iso
 
 
 class StoredBatch(NamedTuple):
@@ -27,7 +26,7 @@ class StoredBatch(NamedTuple):
 
 
 class UserOutcome(NamedTuple):
-    """What became of one user; attempt, sequence and time are None while the user is pending."""
+    """What became of one user; attempt, sequence and `at` (RFC 3339) are None while the user is pending."""
 
     customer: str
     user: str
@@ -39,7 +38,7 @@ class UserOutcome(NamedTuple):
     detail: str
     transient: bool | None
     attempt: int | None
-    at: datetime | None
+    at: str | None
     batch: int
     position: int
     shard: int
@@ -70,20 +69,28 @@ def user_at(batch: StoredBatch, position: int) -> UserOutcome:
     return _unfolded(batch, position, batch.users.split("\n")[position], batch.exceptions.get(str(position)), place)
 
 
-def _places(runs: list[Run], n: int) -> list[Run | None]:
+class _Place(NamedTuple):
+    """A run with its time as text, made once for all its users."""
+
+    run: Run
+    at: str
+
+
+def _places(runs: list[Run], n: int) -> list[_Place | None]:
     """The latest run of each position."""
-    places: list[Run | None] = [None] * n
+    places: list[_Place | None] = [None] * n
     for run in runs:
-        places[run.position : run.position + run.n] = [run] * run.n
+        place = _Place(run, iso(from_micros(run.time_us)))
+        places[run.position : run.position + run.n] = [place] * run.n
     return places
 
 
 def _unfolded(
-    batch: StoredBatch, position: int, user: str, exception: dict[str, Any] | None, run: Run | None
+    batch: StoredBatch, position: int, user: str, exception: dict[str, Any] | None, place: _Place | None
 ) -> UserOutcome:
     code = batch.outcome[position]
-    place = None if code == PENDING else run
     told = exception or {}
+    run = place.run if place is not None and code != PENDING else None
     return UserOutcome(
         batch.customer,
         user,
@@ -94,10 +101,10 @@ def _unfolded(
         told.get("reason"),
         told.get("detail", ""),
         told.get("transient"),
-        None if place is None else place.attempt,
-        None if place is None else from_micros(place.time_us),
+        None if run is None else run.attempt,
+        None if run is None or place is None else place.at,
         batch.batch,
         position,
         batch.shard,
-        None if place is None else place.sequence + position - place.position,
+        None if run is None else run.sequence + position - run.position,
     )

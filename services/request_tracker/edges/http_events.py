@@ -25,7 +25,7 @@ def routes(projection: Projection, places: KafkaPlaces) -> APIRouter:
     router = APIRouter(prefix="/v1", tags=["events"], dependencies=[require("read")])
 
     @router.get("/requests/{request}/events", summary="The request's events, read from Kafka")
-    async def read_events(  # noqa: PLR0917 - each is a parameter
+    async def read_events(
         http_request: Request,
         response: Response,
         request: str,

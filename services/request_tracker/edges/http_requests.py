@@ -45,7 +45,7 @@ def routes(projection: Projection, *, live_tick_s: float) -> APIRouter:
 
 def _add_lists(router: APIRouter, projection: Projection) -> None:
     @router.get("/requests", summary="Requests, the newest first; previews only with mode=preview or mode=all")
-    async def read_requests(  # noqa: PLR0917 - each is a query parameter
+    async def read_requests(
         request: Request,
         response: Response,
         status: Annotated[list[RequestStatus] | None, Query()] = None,
@@ -120,7 +120,7 @@ def _add_one(router: APIRouter, projection: Projection, live_tick_s: float) -> N
 
 def _add_parts(router: APIRouter, projection: Projection) -> None:
     @router.get("/requests/{request}/customers", summary="Counts by customer, in the order of their ids")
-    async def read_customers(  # noqa: PLR0917 - each is a parameter
+    async def read_customers(
         http_request: Request,
         response: Response,
         request: str,

@@ -57,7 +57,7 @@ def routes(projection: Projection) -> APIRouter:
 
 def _add_lists(router: APIRouter, projection: Projection) -> None:
     @router.get("/requests/{request}/users", summary="The request's users, pending ones too")
-    async def read_users(  # noqa: PLR0917 - each is a parameter
+    async def read_users(
         http_request: Request,
         response: Response,
         request: str,
@@ -78,7 +78,7 @@ def _add_lists(router: APIRouter, projection: Projection) -> None:
         return snapshot.page(items, following)
 
     @router.get("/requests/{request}/excluded", summary="Users that the manifest leaves out, with the reason")
-    async def read_excluded(  # noqa: PLR0917 - each is a parameter
+    async def read_excluded(
         http_request: Request,
         response: Response,
         request: str,
@@ -107,7 +107,7 @@ def _add_results(router: APIRouter, projection: Projection) -> None:
         "the beginning is.",
         response_class=Response,
     )
-    async def read_results(  # noqa: PLR0917 - each is a parameter
+    async def read_results(
         http_request: Request,
         request: str,
         outcome: Outcome | Literal["excluded"] | None = None,
@@ -159,7 +159,7 @@ def _accepted(request: Request) -> str:
 
 def _add_history(router: APIRouter, projection: Projection) -> None:
     @router.get("/users/{customer}/{user}", summary="What requests did with a user, the newest first")
-    async def read_user(  # noqa: PLR0917 - each is a parameter
+    async def read_user(
         http_request: Request, response: Response, customer: str, user: str, cursor: Cursor = None, limit: Limit = 100
     ) -> Json:
         listing = f"history:{customer}/{user}"

@@ -105,7 +105,7 @@ def user_document(user: UserOutcome) -> Json:
         "detail": user.detail,
         "transient": user.transient,
         "attempt": user.attempt,
-        "at": None if user.at is None else iso(user.at),
+        "at": user.at,
         "batch": user.batch,
         "position": user.position,
         "event": _event(user.shard, user.sequence),
