@@ -46,7 +46,7 @@ class Places:
 def find() -> Places:
     """Look once: the environment wins over the stack of the data folder."""
     state = running_stack()
-    urls = dict(_urls_of(state)) if state else {}
+    urls = _urls_of(state) if state else {}
     for service in SERVICES:
         named = os.environ.get(f"PLANSHIFT_{service.upper()}_URL")
         if named:
@@ -62,10 +62,29 @@ def find() -> Places:
 
 
 def running_stack() -> "StackState | None":
-    """Give the stack that runs on this user's data folder, if one does."""
+    """Give the stack that runs on this user's data folder, else the demonstration's, if one does."""
     from standalone.state import find_running
 
-    return find_running()
+    return find_running() or find_running(demo_folder())
+
+
+def demo_folder() -> Path:
+    """Give the data folder of the demonstration, beside the user's own."""
+    from standalone.folder import default_folder
+
+    own = default_folder()
+    return own.with_name(f"{own.name}-demo")
+
+
+def places_of(state: "StackState") -> Places:
+    """Give the places of a stack."""
+    return Places(
+        urls=_urls_of(state),
+        token_file=state.token_file,
+        kafka=state.kafka,
+        topic_prefix=state.topic_prefix,
+        databases=state.databases,
+    )
 
 
 def _urls_of(state: "StackState") -> dict[str, str]:
@@ -75,11 +94,11 @@ def _urls_of(state: "StackState") -> dict[str, str]:
     return {**urls, "engine": urls[engines[0]]} if engines else urls
 
 
-def client(service: str) -> "Client":
+def client(service: str, places: Places | None = None) -> "Client":
     """Give a client of a service; raises Complaint if the service or the token isn't known."""
     from serving.client import Client
 
-    places = find()
+    places = places or find()
     url = places.url(service)
     if places.token_file is None:
         raise Complaint("No token is known.", "Name the file that holds one: PLANSHIFT_TOKEN_FILE.")

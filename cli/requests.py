@@ -28,6 +28,7 @@ def list_requests(
     plan: Annotated[str | None, typer.Option(help="Only with this source or destination plan.")] = None,
     customer: Annotated[str | None, typer.Option(help="Only those that concern this customer.")] = None,
     text: Annotated[str | None, typer.Option(help="Only with these words in name, description or id.")] = None,
+    previews: Annotated[bool, typer.Option("--previews", help="Dry runs instead of migrations.")] = False,
     limit: Annotated[int, typer.Option(help="At most so many.", min=1, max=10_000)] = 50,
     json_output: AsJson = False,
 ) -> None:
@@ -36,9 +37,9 @@ def list_requests(
     from cli.places import client
 
     with client("tracker") as tracker:
-        found = items(
-            tracker, "/v1/requests", limit, status=status, service=service, plan=plan, customer=customer, text=text
-        )
+        filters = {"status": status, "service": service, "plan": plan, "customer": customer, "text": text}
+        mode = "preview" if previews else "execute"
+        found = items(tracker, "/v1/requests", limit, mode=mode, **filters)
     if json_output:
         print_json(found)
         return
@@ -116,17 +117,30 @@ def _write(chunks: "Iterator[bytes]") -> None:
 def print_request(request: dict[str, Any]) -> None:
     """Print what a person wants to know of one request."""
     counts = request["counts"]
+    waits = f" ({request['waits_for']})" if request.get("waits_for") else ""
     print_facts(
         f"{request['request']}  {request.get('name') or ''}",
         {
-            "Status": coloured(request["status"], request.get("roll_up")),
-            "Service": request.get("service"),
-            "Plans": ", ".join(f"{m['from_plan']} → {m['to_plan']}" for m in request.get("mappings") or ()),
-            "Requested": moment(request.get("requested_at")),
-            "Ended": moment(request.get("finished_at")) if request.get("finished_at") else None,
+            "Status": coloured(request["status"], request.get("roll_up")) + waits,
+            "Service": request.get("service_name") or request.get("service"),
+            "Plans": ", ".join(f"{m['from_plan']} → {m['to_plan']}" for m in request["mappings"]),
+            "Requested": f"{moment(request.get('requested_at'))} by {request.get('requested_by')}",
+            "Ended": moment(request["finished_at"]) if request.get("finished_at") else None,
+            "Rate": f"{request['rate_users_per_s']:,.0f} users/s" if request.get("rate_users_per_s") else None,
+            "Packages": f"{request['packages']['generated']:,} generated" if request["packages"]["generated"] else None,
         },
     )
-    print_table("", (*_titles(), "Excluded"), [[*(counts[name] for name in _COUNTS), counts.get("excluded", 0)]])
+    print_table("", (*_titles(), "Excluded"), [[*(counts[name] for name in _COUNTS), counts["excluded"]]])
+    _print_reasons(request)
+    for problem in request["problems"]:
+        say(f"[red]{problem['code']}[/red] {problem['pointer']}: {problem['detail']}")
+
+
+def _print_reasons(request: dict[str, Any]) -> None:
+    reasons = [*request["reasons"], *({"outcome": "excluded", **reason} for reason in request["excluded_reasons"])]
+    if reasons:
+        rows = [(r["outcome"], r["count"], r["reason"], r.get("text"), r.get("advice")) for r in reasons]
+        print_table("", ("Outcome", "Users", "Reason", "Which means", "What to do"), rows, right=("Users",))
 
 
 def _row(request: dict[str, Any]) -> list[object]:
