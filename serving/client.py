@@ -78,7 +78,7 @@ class Client:
     def post(
         self, path: str, body: object = None, *, idempotency_key: str | None = None, if_match: str | None = None
     ) -> Any:  # noqa: ANN401 -- JSON
-        """Send a POST once and give the JSON answer; the headers Location and ETag are in it as "location" and "etag"."""
+        """Send a POST once and give the JSON answer, in which Location and ETag stand as "location" and "etag"."""
         return self.send("POST", path, body, idempotency_key=idempotency_key, if_match=if_match)
 
     def send(
