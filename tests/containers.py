@@ -4,6 +4,7 @@ import contextlib
 import os
 import socket
 from collections.abc import Iterator
+from typing import cast
 from urllib.parse import urlsplit
 
 import docker
@@ -15,7 +16,9 @@ from testcontainers.core.wait_strategies import LogMessageWaitStrategy
 from standalone.ports import Ports
 
 _LABEL = "org.planshift.tests"
+_LOOPBACK = "127.0.0.1"
 _KAFKA_PORT = 9094
+_POSTGRES_PORT = 5432
 _KAFKA_IMAGE = "apache/kafka:4.3.1"
 _POSTGRES_IMAGE = "postgres:18"
 
@@ -47,18 +50,20 @@ def kafka_container() -> Iterator[str]:
     container = DockerContainer(_KAFKA_IMAGE)
     for name, value in _kafka_settings(port).items():
         container.with_env(name, value)
-    container.with_bind_ports(_KAFKA_PORT, port)
+    _publish_on_loopback(container, _KAFKA_PORT, port)
     container.waiting_for(LogMessageWaitStrategy("Kafka Server started").with_startup_timeout(60))
     with _running(container):
-        yield f"127.0.0.1:{port}"
+        yield f"{_LOOPBACK}:{port}"
 
 
 @contextlib.contextmanager
 def postgres_container() -> Iterator[str]:
     """A superuser's URL; raises DockerException if it can't be had."""
+    port = Ports.free().postgres
     container = PostgresContainer(_POSTGRES_IMAGE, driver=None)
+    _publish_on_loopback(container, _POSTGRES_PORT, port)
     with _running(container):
-        yield container.get_connection_url().replace("localhost", "127.0.0.1")
+        yield f"postgresql://{container.username}:{container.password}@{_LOOPBACK}:{port}/{container.dbname}"
 
 
 def remove_leftovers() -> None:
@@ -85,6 +90,13 @@ def _running(container: DockerContainer) -> Iterator[None]:
         yield
     finally:
         container.stop()
+
+
+def _publish_on_loopback(container: DockerContainer, inside: int, outside: int) -> None:
+    """Publish a port to this machine only: the library's own way is open to the network, its types allow no other."""
+    ports = cast("dict[str | int, object]", container.ports)
+    ports.pop(inside, None)
+    ports[f"{inside}/tcp"] = (_LOOPBACK, outside)
 
 
 def _kafka_settings(port: int) -> dict[str, str]:
