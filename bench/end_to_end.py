@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench import sql_limit
-from bench.stack import client, counts_of, local_stack, planshift, say, until, watched_memory
+from bench.stack import answer_about, client, local_stack, planshift, say, until, watched_memory
 from bench.table import Row, print_rows
 from standalone.stack import Stack
 
 SERVICE = "hosted-exchange"
+PLANS = ("bronze", "silver", "gold")
+TARGET_PLAN = "platinum"
 LEAST_RATE = 20_000
 LEAST_SHARE = 0.3
 LEAST_IMPORT_RATE = 20_000
@@ -67,7 +69,7 @@ async def migrate(stack: Stack) -> tuple[float, float, int]:
     body = {
         "service": SERVICE,
         "name": "Benchmark",
-        "mappings": [{"from_plan": plan, "to_plan": "platinum"} for plan in ("bronze", "silver", "gold")],
+        "mappings": [{"from_plan": plan, "to_plan": TARGET_PLAN} for plan in PLANS],
         "selection": {"all_customers": True, "all_users": True},
         "generate_missing_packages": True,
     }
@@ -78,14 +80,13 @@ async def migrate(stack: Stack) -> tuple[float, float, int]:
 
     async def ended() -> bool:
         nonlocal planned_s
-        try:
-            found = await counts_of(stack, request)
-        except Exception:  # noqa: BLE001 - the tracker may not know the request yet
+        found = await answer_about(stack, request)
+        if found is None:
             return False
         if not planned_s and found["status"] not in {"Requested", "Planning"}:
             planned_s = time.perf_counter() - started
         last.update(found["counts"])
-        return found["status"] in {"Provisioned", "Partially provisioned", "Failed", "Rejected"}
+        return bool(found["ended"])
 
     await until(ended, _DEADLINE_S)
     return planned_s, time.perf_counter() - started, last["migrated"]

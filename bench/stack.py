@@ -12,7 +12,7 @@ from typing import Any
 
 import psutil
 
-from serving.client import Client
+from serving.client import Client, ServiceError
 from standalone.ports import Ports
 from standalone.stack import Stack, StackSettings
 
@@ -63,11 +63,20 @@ async def until(condition: Callable[[], Awaitable[bool]], within_s: float) -> fl
     return time.perf_counter() - started
 
 
-async def counts_of(stack: Stack, request: str) -> dict[str, Any]:
-    """Give the tracker's answer about a request, in a thread so that the stack is looked after."""
+async def answer_about(stack: Stack, request: str) -> dict[str, Any] | None:
+    """Give the tracker's answer about a request, None while it knows nothing of it; in a thread, beside the stack."""
     with client(stack, "tracker") as tracker:
-        answer: dict[str, Any] = await asyncio.to_thread(tracker.get, f"/v1/requests/{request}")
+        try:
+            answer: dict[str, Any] = await asyncio.to_thread(tracker.get, f"/v1/requests/{request}")
+        except ServiceError:
+            return None
     return answer
+
+
+async def has_ended(stack: Stack, request: str) -> bool:
+    """Whether the tracker says that a request has ended."""
+    answer = await answer_about(stack, request)
+    return answer is not None and bool(answer["ended"])
 
 
 @asynccontextmanager
