@@ -10,8 +10,7 @@ _SMALLER = 10
 
 
 async def measure(users: int) -> list[Row]:
-    """Run everything: end to end with the limit and the import, a tenth of it for the memory, the
-    rebuild, the small requests."""
+    """Run everything, each part on a stack of its own; memory compares the whole run with a tenth of it."""
     large = await end_to_end.run(users, with_limit=True)
     small = await end_to_end.run(users // _SMALLER, with_limit=False)
     rows = [row for row in end_to_end.rows_of(large) if row.number != "8"]
