@@ -17,7 +17,7 @@ from serving.idempotency import MIGRATIONS, Answer, Idempotent, IdempotentCall, 
 from serving.metrics import Metrics
 from serving.postgres import Pool, open_pool
 from serving.problems import Problem
-from tests.integration.serving.served import calling, fresh_database, sample_settings, served, write_sample_tokens
+from tests.integration.serving.served import calling, sample_settings, served, write_sample_tokens
 
 
 class Order(BaseModel):
@@ -81,23 +81,22 @@ class Setting:
 
 
 @pytest.fixture
-async def setting(tmp_path: Path) -> AsyncIterator[Setting]:
+async def setting(tmp_path: Path, database: str) -> AsyncIterator[Setting]:
     tokens = write_sample_tokens(tmp_path)
 
     async def readiness() -> Sequence[str]:
         return []
 
-    async with fresh_database() as url:
-        settings = sample_settings(tmp_path, url)
-        async with open_pool(settings, service="shop") as pool:
-            async with pool.acquire() as conn:
-                await conn.execute((MIGRATIONS / "0001_idempotency.sql").read_text())
-                await conn.execute("CREATE TABLE orders (id serial, name text)")
-            shop = Shop(pool)
-            app = create_api("Shop", "1", settings, metrics=Metrics("shop"), readiness=readiness)
-            app.include_router(shop.router())
-            async with served(app) as base:
-                yield Setting(shop, base, tokens)
+    settings = sample_settings(tmp_path, database)
+    async with open_pool(settings, service="shop") as pool:
+        async with pool.acquire() as conn:
+            await conn.execute((MIGRATIONS / "0001_idempotency.sql").read_text())
+            await conn.execute("CREATE TABLE orders (id serial, name text)")
+        shop = Shop(pool)
+        app = create_api("Shop", "1", settings, metrics=Metrics("shop"), readiness=readiness)
+        app.include_router(shop.router())
+        async with served(app) as base:
+            yield Setting(shop, base, tokens)
 
 
 def _slug(response: httpx.Response) -> str:

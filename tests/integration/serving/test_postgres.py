@@ -7,7 +7,6 @@ import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
@@ -17,10 +16,15 @@ from serving import logs
 from serving.outage import is_away
 from serving.postgres import open_pool, probe, retry_while_away, until_reachable
 from tests.gate import gate_to
-from tests.integration.serving.served import POSTGRES, database_at, fresh_database, sample_settings, write_sample_tokens
+from tests.integration.serving.served import (
+    NOWHERE,
+    behind,
+    database_at,
+    place_of,
+    sample_settings,
+    write_sample_tokens,
+)
 from tests.waiting import eventually
-
-TARGET = urlsplit(POSTGRES)
 
 
 @pytest.fixture
@@ -38,9 +42,9 @@ def _lines(log: io.StringIO) -> list[dict[str, Any]]:
     return [json.loads(line) for line in log.getvalue().splitlines()]
 
 
-async def test_a_connection_has_its_name_its_timeout_and_json_as_values(tmp_path: Path) -> None:
+async def test_a_connection_has_its_name_its_timeout_and_json_as_values(tmp_path: Path, postgres: str) -> None:
     write_sample_tokens(tmp_path)
-    settings = sample_settings(tmp_path, instance="host-1")
+    settings = sample_settings(tmp_path, postgres, instance="host-1")
     async with open_pool(settings, service="wizard", idle_in_transaction_s=7) as pool, pool.acquire() as conn:
         assert await conn.fetchval("SHOW application_name") == "planshift-wizard/host-1"
         assert await conn.fetchval("SHOW idle_in_transaction_session_timeout") == "7s"
@@ -49,13 +53,13 @@ async def test_a_connection_has_its_name_its_timeout_and_json_as_values(tmp_path
         assert await conn.fetchval("SELECT $1::json", value) == value
 
 
-async def test_postgres_ends_a_transaction_that_stands_idle(tmp_path: Path) -> None:
+async def test_postgres_ends_a_transaction_that_stands_idle(tmp_path: Path, postgres: str) -> None:
     write_sample_tokens(tmp_path)
-    settings = sample_settings(tmp_path)
+    settings = sample_settings(tmp_path, postgres)
     async with open_pool(settings, service="wizard", idle_in_transaction_s=0.2) as pool, pool.acquire() as conn:
         pid = await conn.fetchval("SELECT pg_backend_pid()")
         await conn.execute("BEGIN")
-        other = await asyncpg.connect(POSTGRES)
+        other = await asyncpg.connect(postgres)
         try:
             gone = "SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE pid = $1)"
             assert await eventually(lambda: other.fetchval(gone, pid), within=10)
@@ -66,11 +70,13 @@ async def test_postgres_ends_a_transaction_that_stands_idle(tmp_path: Path) -> N
         assert is_away(lost.value)
 
 
-async def test_an_absence_is_one_line_when_it_begins_and_one_when_it_ends(tmp_path: Path, log: io.StringIO) -> None:
+async def test_an_absence_is_one_line_when_it_begins_and_one_when_it_ends(
+    tmp_path: Path, postgres: str, log: io.StringIO
+) -> None:
     write_sample_tokens(tmp_path)
-    async with gate_to(TARGET.hostname or "", TARGET.port or 5432, opened=False) as gate:
-        url = f"postgresql://postgres@127.0.0.1:{gate.port}/postgres"
-        async with open_pool(sample_settings(tmp_path, url, database_password="hunter2"), service="w") as pool:
+    async with gate_to(*place_of(postgres), opened=False) as gate:
+        url = behind(gate, postgres)
+        async with open_pool(sample_settings(tmp_path, url), service="w") as pool:
             waiting = asyncio.create_task(until_reachable(pool))
             await asyncio.sleep(0.8)
             assert not waiting.done()
@@ -82,13 +88,12 @@ async def test_an_absence_is_one_line_when_it_begins_and_one_when_it_ends(tmp_pa
             assert reason.startswith("Postgres can't be used: ")
     events = [line["event"] for line in _lines(log)]
     assert events == ["Postgres is away, trying until it is back", "Postgres is back"]
-    assert "hunter2" not in log.getvalue()
 
 
-async def test_work_is_repeated_while_postgres_is_away_and_done_when_it_is_back(tmp_path: Path) -> None:
+async def test_work_is_repeated_while_postgres_is_away_and_done_when_it_is_back(tmp_path: Path, postgres: str) -> None:
     write_sample_tokens(tmp_path)
-    async with gate_to(TARGET.hostname or "", TARGET.port or 5432) as gate:
-        url = f"postgresql://postgres@127.0.0.1:{gate.port}/postgres"
+    async with gate_to(*place_of(postgres)) as gate:
+        url = behind(gate, postgres)
         async with open_pool(sample_settings(tmp_path, url), service="w") as pool:
             attempts = 0
 
@@ -106,22 +111,33 @@ async def test_work_is_repeated_while_postgres_is_away_and_done_when_it_is_back(
             assert await asyncio.wait_for(again, 10) == 7
 
 
-async def test_what_does_not_pass_by_itself_is_raised_at_once(tmp_path: Path) -> None:
+async def test_what_does_not_pass_by_itself_is_raised_at_once(tmp_path: Path, postgres: str) -> None:
     write_sample_tokens(tmp_path)
-    url = database_at(POSTGRES, "no_such_database_here")
+    url = database_at(postgres, "no_such_database_here")
     async with open_pool(sample_settings(tmp_path, url), service="w") as pool:
         with pytest.raises(asyncpg.InvalidCatalogNameError):
             await until_reachable(pool)
         assert "no_such_database_here" in (await probe(pool))[0]
 
 
-async def test_a_pool_whose_connections_are_not_given_back_is_closed_by_force(tmp_path: Path) -> None:
+async def test_a_pool_whose_connections_are_not_given_back_is_closed_by_force(tmp_path: Path, postgres: str) -> None:
     write_sample_tokens(tmp_path)
-    async with fresh_database() as url:
-        async with open_pool(sample_settings(tmp_path, url), service="w") as pool:
-            held = await pool.acquire()
-        with pytest.raises(asyncpg.InterfaceError, match="released"):
-            await held.fetchval("SELECT 1")
+    async with open_pool(sample_settings(tmp_path, postgres), service="w") as pool:
+        held = await pool.acquire()
+    with pytest.raises(asyncpg.InterfaceError, match="released"):
+        await held.fetchval("SELECT 1")
+
+
+async def test_the_password_is_never_logged(tmp_path: Path, log: io.StringIO) -> None:
+    write_sample_tokens(tmp_path)
+    settings = sample_settings(tmp_path, NOWHERE.replace("@", ":hunter2@"))
+    assert settings.database_password
+    async with open_pool(settings, service="w") as pool:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(until_reachable(pool), 0.5)
+        assert "hunter2" not in str(await probe(pool))
+    assert [line["event"] for line in _lines(log)] == ["Postgres is away, trying until it is back"]
+    assert "hunter2" not in log.getvalue()
 
 
 def test_only_absences_count_as_absences() -> None:

@@ -17,7 +17,7 @@ import pytest
 
 from serving.process import TaskEnded, listen, supervise
 from tests.gate import gate_to
-from tests.integration.serving.served import POSTGRES, calling, write_sample_tokens
+from tests.integration.serving.served import NOWHERE, behind, calling, place_of, without_password, write_sample_tokens
 from tests.waiting import eventually
 
 ROOT = Path(__file__).parents[3]
@@ -70,7 +70,7 @@ async def started(folder: Path, **environment: str) -> AsyncIterator[Running]:
     tokens = write_sample_tokens(folder)
     values = {
         "PLANSHIFT_KAFKA": "127.0.0.1:9092",
-        "PLANSHIFT_DATABASE_URL": POSTGRES,
+        "PLANSHIFT_DATABASE_URL": NOWHERE,
         "PLANSHIFT_TOKENS_FILE": str(folder / "tokens.json"),
         "PLANSHIFT_HTTP_PORT": str(port),
         **environment,
@@ -183,11 +183,11 @@ async def test_a_service_listens_on_loopback_only_unless_told_otherwise(tmp_path
             other.bind(("127.0.0.2", port or 0))
 
 
-async def test_a_service_starts_without_postgres_is_not_ready_and_becomes_ready(tmp_path: Path) -> None:
-    target = urlsplit(POSTGRES)
-    async with gate_to(target.hostname or "", target.port or 5432, opened=False) as gate:
-        url = f"postgresql://postgres@127.0.0.1:{gate.port}/postgres"
-        async with started(tmp_path, PLANSHIFT_DATABASE_URL=url) as running, running.client() as client:
+async def test_a_service_starts_without_postgres_is_not_ready_and_becomes_ready(tmp_path: Path, postgres: str) -> None:
+    async with gate_to(*place_of(postgres), opened=False) as gate:
+        url, password = without_password(behind(gate, postgres))
+        environment = {"PLANSHIFT_DATABASE_URL": url, "PLANSHIFT_DATABASE_PASSWORD": password or "none"}
+        async with started(tmp_path, **environment) as running, running.client() as client:
             await eventually(running.alive, within=20)
             response = await client.get("/readyz")
             assert response.status_code == 503
@@ -205,12 +205,10 @@ async def test_a_service_starts_without_postgres_is_not_ready_and_becomes_ready(
 
 
 async def test_a_service_that_still_waits_for_postgres_can_be_stopped(tmp_path: Path) -> None:
-    async with gate_to("127.0.0.1", 1, opened=False) as gate:
-        url = f"postgresql://postgres@127.0.0.1:{gate.port}/postgres"
-        async with started(tmp_path, PLANSHIFT_DATABASE_URL=url, SAMPLE_FAULT="wait") as running:
-            await eventually(lambda: b"Postgres is away" in running.out, within=20)
-            running.process.terminate()
-            assert await running.exit_code() == 0
+    async with started(tmp_path, SAMPLE_FAULT="wait") as running:
+        await eventually(lambda: b"Postgres is away" in running.out, within=20)
+        running.process.terminate()
+        assert await running.exit_code() == 0
 
 
 async def test_supervising_names_the_first_task_that_failed_and_cancels_the_others() -> None:
