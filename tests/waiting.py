@@ -39,6 +39,14 @@ async def eventually(
         pause_s = min(_LONGEST_POLL_S, pause_s * 1.3)
 
 
+async def throughout(condition: Callable[[], object], for_s: float, *, what: str = "") -> None:
+    """Poll for `for_s` seconds; fails the test as soon as the condition doesn't hold: for what must not happen."""
+    deadline = time.monotonic() + for_s
+    while time.monotonic() < deadline:
+        assert condition(), f"no longer true: {what or _name(condition)}"
+        await asyncio.sleep(_POLL_S)
+
+
 async def _ask(
     condition: Callable[[], Found | Awaitable[Found | None] | None],
 ) -> tuple[Found | None, Exception | None]:
