@@ -106,7 +106,7 @@ def _go_on(step: Step, seen: SeenIds, records: Iterable[IncomingRecord]) -> None
         place.last_id,
         place.last_timestamp_ms,
     )
-    fold = step.fold
+    fold, remember = step.fold, seen.add
     gap: Gap | None = None
     stopped: str | None = None
     for record in records:
@@ -127,7 +127,7 @@ def _go_on(step: Step, seen: SeenIds, records: Iterable[IncomingRecord]) -> None
                 position = record.offset + 1
                 continue
             last, last_id = sequence, record.id or ""
-            seen.add(last, last_id)
+            remember(last, last_id)
         fold.append(record)
         timestamp_ms = record.timestamp_ms
         position = record.offset + 1

@@ -62,7 +62,7 @@ def make_producer(kafka: KafkaSettings) -> AIOKafkaProducer:
         **kafka.client_arguments(),
         enable_idempotence=True,
         acks="all",
-        compression_type="lz4",
+        compression_type="zstd",  # aiokafka's lz4 runs at level 9: nine times the time and twice the bytes
         max_batch_size=BATCH_BYTES,
         max_request_size=MAX_REQUEST_BYTES,
         request_timeout_ms=10_000,

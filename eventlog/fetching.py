@@ -20,7 +20,7 @@ from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLS
 
 from eventlog.connections import KafkaSettings
 from eventlog.positions import PartitionKey
-from eventlog.record import IncomingRecord, from_raw
+from eventlog.record import IncomingRecord, from_raws
 from eventlog.slots import Batch, Intake, Slot, Slots
 
 _SESSION_TIMEOUT_MS = 6_000
@@ -168,7 +168,7 @@ class Fetching:
         return position is not None and position > last.offset
 
     def _records(self, topic: str, name: str, raws: Sequence[ConsumerRecord[Any, Any]]) -> list[IncomingRecord]:
-        records = [from_raw(raw, name) for raw in raws]
+        records = from_raws(raws, name)
         if topic not in self._counted:
             return [r if r.sequence is None else r._replace(sequence=None) for r in records]
         mark = self._marks[topic]

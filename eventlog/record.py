@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from functools import lru_cache
 from typing import NamedTuple, Protocol
 
 _MAX_SEQUENCE_DIGITS = 20
+_MAX_SEQUENCE = 2**63 - 1
 
 
 class OutgoingEvent(NamedTuple):
@@ -64,34 +67,41 @@ def record_headers(event_type: bytes, event_id: bytes, sequence: int) -> list[tu
 
 def from_raw(raw: RawRecord, topic: str) -> IncomingRecord:
     """Decode a Kafka record's headers; never raises, whatever the record holds."""
-    headers = raw.headers
+    return from_raws([raw], topic)[0]
+
+
+def from_raws(raws: Iterable[RawRecord], topic: str) -> list[IncomingRecord]:
+    """Decode many records' headers. Those of our own writers, in their order, are the hot path."""
+    records: list[IncomingRecord] = []
+    for raw in raws:
+        headers = raw.headers
+        try:
+            _, (type_name, type_value), (id_name, id_value), (sequence_name, digits) = headers
+            if type_name != "type" or id_name != "id" or sequence_name != "sequence":
+                known = _search(headers)
+            else:
+                known = _type_text(type_value), id_value.decode(), _sequence(digits)
+        except (ValueError, AttributeError):
+            known = _search(headers)
+        place = (topic, raw.partition, raw.offset, raw.timestamp, raw.key, raw.value, headers)
+        records.append(_new(IncomingRecord, place + known))
+    return records
+
+
+_new = tuple.__new__  # half the cost of IncomingRecord(…), ten fields one by one
+
+
+@lru_cache(maxsize=1024)
+def _type_text(value: bytes) -> str:
+    """A type's text, the same object for each record of it. Raises UnicodeDecodeError, a ValueError."""
+    return value.decode()
+
+
+def _search(headers: tuple[tuple[str, bytes], ...]) -> tuple[str | None, str | None, int | None]:
+    """Type, id and sequence, whatever the headers' order; the first of several of one name counts."""
     if not headers:
-        event_type = event_id = sequence = None
-    else:
-        event_type, event_id, sequence = _known_headers(headers)
-    return IncomingRecord(
-        topic,
-        raw.partition,
-        raw.offset,
-        raw.timestamp,
-        raw.key,
-        raw.value,
-        headers,
-        event_type,
-        event_id,
-        sequence,
-    )
-
-
-def _known_headers(headers: tuple[tuple[str, bytes], ...]) -> tuple[str | None, str | None, int | None]:
-    """Type, id and sequence; the order of our own writers is tried first, because it is the hot path."""
-    try:
-        _, (type_name, type_value), (id_name, id_value), (sequence_name, sequence_value) = headers[:4]
-        if type_name == "type" and id_name == "id" and sequence_name == "sequence":
-            return type_value.decode(), id_value.decode(), _sequence(sequence_value)
-    except (ValueError, AttributeError):
-        pass
-    found = dict(reversed(headers))  # the first of several headers of one name counts
+        return None, None, None
+    found = dict(reversed(headers))
     return (
         _text(found.get("type", found.get("ce_type"))),
         _text(found.get("id", found.get("ce_id"))),
@@ -111,4 +121,5 @@ def _text(value: bytes | None) -> str | None:
 def _sequence(value: bytes | None) -> int | None:
     if value is None or not value.isdigit() or len(value) > _MAX_SEQUENCE_DIGITS:
         return None
-    return int(value) or None
+    sequence = int(value)
+    return sequence if 0 < sequence <= _MAX_SEQUENCE else None
