@@ -1,0 +1,1 @@
+"""Where the engine touches Kafka, Postgres, connectors and HTTP."""
