@@ -100,7 +100,7 @@ def _concerns(record: "ConsumerRecord", request: str | None) -> bool:
 
 def _line(document: dict[str, Any]) -> str:
     event = document.get("event")
-    place = f"{document['time'][11:]}  {document['partition']:>2}@{document['offset']:<9}"
+    place = f"{document['time'][11:23]}  {document['partition']:>2}@{document['offset']:<9}"
     if not isinstance(event, dict):
         return f"{place} {document['key']}  (not JSON)"
     kind = str(event.get("type", "?")).removeprefix("planshift.")

@@ -5,11 +5,13 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+_WIDTH_OF_FILES = 160
 
 COLOURS = {"green": "green", "yellow": "yellow", "red": "red"}
 
@@ -19,7 +21,8 @@ def console() -> Any:  # noqa: ANN401 - rich.console.Console, imported late
     """Give the console for people's output: stdout."""
     from rich.console import Console
 
-    return Console(highlight=False)
+    # Into a pipe or a file nothing has to be folded to a screen's width.
+    return Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH_OF_FILES)
 
 
 @cache
@@ -48,8 +51,10 @@ def print_table(
 
     numbers = frozenset(right)
     table = Table(title=title or None, title_justify="left", header_style="bold")
-    for column in columns:
-        table.add_column(column, justify="right" if column in numbers else "left", overflow="fold")
+    for place, column in enumerate(columns):
+        # The first column names the row: it stays whole, so that it can be copied.
+        justify: Literal["left", "right"] = "right" if column in numbers else "left"
+        table.add_column(column, justify=justify, overflow="fold", no_wrap=place == 0)
     for row in rows:
         table.add_row(*(shown(cell) for cell in row))
     console().print(table)
@@ -72,12 +77,12 @@ def print_facts(title: str, facts: Mapping[str, object]) -> None:
 
 def say(text: str) -> None:
     """Print a line for people, with rich's markup."""
-    console().print(text)
+    console().print(text, soft_wrap=True)
 
 
 def note(text: str) -> None:
     """Print a line about what is going on: on stderr."""
-    progress_console().print(text)
+    progress_console().print(text, soft_wrap=True)
 
 
 def shown(cell: object) -> str:

@@ -18,6 +18,7 @@ app = typer.Typer(no_args_is_help=True, help="See migration requests.")
 Request = Annotated[str, typer.Argument(help="The request's id.", metavar="REQUEST")]
 
 _COUNTS = ("planned", "migrated", "failed", "skipped", "cancelled", "pending")
+_LISTED = ("Planned", "Migrated", "Not migrated", "Pending")
 
 
 @app.command("list")
@@ -44,7 +45,7 @@ def list_requests(
         print_json(found)
         return
     rows = [_row(request) for request in found]
-    print_table("", ("Request", "Name", "Status", "Requested", *_titles()), rows, right=_titles())
+    print_table("", ("Request", "Name", "Status", "Requested", *_LISTED), rows, right=_LISTED)
 
 
 @app.command()
@@ -150,7 +151,10 @@ def _row(request: dict[str, Any]) -> list[object]:
         request.get("name"),
         coloured(request["status"], request.get("roll_up")),
         moment(request.get("requested_at")),
-        *(counts[name] for name in _COUNTS),
+        counts["planned"],
+        counts["migrated"],
+        counts["failed"] + counts["skipped"] + counts["cancelled"],
+        counts["pending"],
     ]
 
 

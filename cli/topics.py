@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from cli.complaints import Complaint
 from cli.places import Places
 from contracts.topics import DIRECTORY, PROVISIONING, QUARANTINE, REQUESTS
+from contracts.topics import TOPICS as DEFINITIONS
 
 if TYPE_CHECKING:
     from aiokafka import AIOKafkaConsumer, ConsumerRecord
@@ -38,7 +39,7 @@ async def read(
 
     `on_read` is told how many records were read, and about how many there are.
     """
-    from aiokafka import AIOKafkaConsumer, TopicPartition
+    from aiokafka import AIOKafkaConsumer
 
     consumer = AIOKafkaConsumer(
         bootstrap_servers=places.brokers(),
@@ -49,26 +50,26 @@ async def read(
     )
     await consumer.start()
     try:
-        partitions = await _partitions(consumer, places.topic_prefix + topic)
+        partitions = await _partitions(consumer, topic, places.topic_prefix)
         starts = await consumer.beginning_offsets(partitions)
         ends = await consumer.end_offsets(partitions)
         consumer.assign(partitions)
         for partition in partitions:
-            consumer.seek(TopicPartition(*partition), starts[partition] if from_start else ends[partition])
+            consumer.seek(partition, starts[partition] if from_start else ends[partition])
         async for record in _records(consumer, starts, ends, follow=follow, on_read=on_read):
             yield record
     finally:
         await consumer.stop()
 
 
-async def _partitions(consumer: "AIOKafkaConsumer", topic: str) -> list[Any]:
+async def _partitions(consumer: "AIOKafkaConsumer", name: str, prefix: str) -> list[Any]:
     from aiokafka import TopicPartition
 
-    await consumer.topics()
-    numbers = consumer.partitions_for_topic(topic)
-    if not numbers:
+    topic = prefix + name
+    if topic not in await consumer.topics():
         raise Complaint(f"The topic {topic} does not exist on this Kafka.")
-    return [TopicPartition(topic, number) for number in sorted(numbers)]
+    count = next(definition.partitions for definition in DEFINITIONS if definition.name == name)
+    return [TopicPartition(topic, number) for number in range(count)]
 
 
 async def _records(
