@@ -152,7 +152,8 @@ class DataFolder:
         os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
 
     def _prepare(self, lock: int, *, fresh: bool) -> None:
-        if fresh:
+        # A folder that was removed by hand may have left Postgres's files behind, where those are elsewhere.
+        if fresh or not self._format_file.exists():
             self._empty()
         # First of all the mark, so that a folder whose filling was interrupted is still known as ours.
         self._format_file.write_text(FORMAT + "\n", encoding="utf-8")

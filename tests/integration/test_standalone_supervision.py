@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -188,6 +189,19 @@ async def test_data_is_kept_between_runs_until_fresh(tmp_path: Path) -> None:
             await execute(stack.postgres_url, "SELECT * FROM kept")
     stack.erase()
     assert not tmp_path.exists()
+
+
+async def test_a_folder_that_was_removed_by_hand_starts_anew(tmp_path: Path) -> None:
+    wanted = settings(tmp_path / "data", "postgres", Ports.free())
+    async with Stack(wanted) as stack:
+        await stack.start()
+        await execute(stack.postgres_url, "CREATE TABLE old (it int)")
+    shutil.rmtree(tmp_path / "data")
+    async with Stack(wanted) as stack:
+        await stack.start()
+        with pytest.raises(asyncpg.UndefinedTableError):
+            await execute(stack.postgres_url, "SELECT * FROM old")
+    stack.erase()
 
 
 async def test_a_service_reaches_only_its_own_database_and_only_with_its_password(tmp_path: Path) -> None:
