@@ -15,8 +15,8 @@ _SECRET_TEXT = re.compile(
     r"(?i)\bbearer\s+[^\s\"',]+|\bps_[A-Za-z0-9_-]{16,}|(?<=://)[^/@\s:]*:[^/@\s]*(?=@)|(?<=password=)[^\s&]+"
 )
 _QUIET = ("aiokafka", "faststream", "kafka", "httpx", "httpcore", "asyncio")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _MAX_CAUSES = 8
+_TRACE = "Traceback (most recent call last)"
 
 
 def configure(service: str, instance: str, level: str = "INFO", stream: TextIO | None = None) -> None:
@@ -104,6 +104,8 @@ def describe_error(_logger: WrappedLogger, _method: str, event: EventDict) -> Ev
     error = info[1] if isinstance(info, tuple) else info
     if isinstance(error, BaseException):
         event["error"] = _chain(error)
+    if _TRACE in str(event.get("event")):  # some libraries log a formatted trace as their message
+        event["event"] = str(event["event"]).strip().splitlines()[-1]
     return event
 
 

@@ -169,7 +169,7 @@ async def _unless(stop: asyncio.Event, work: asyncio.Task[Service]) -> Service |
 
 async def _serve(service: Service, listener: socket.socket, stop: asyncio.Event) -> int:
     server = _Server(_config(service.app))
-    http = asyncio.create_task(server.serve(sockets=[listener]), name="http")
+    http = asyncio.create_task(_serve_http(server, listener), name="http")
     tasks = asyncio.create_task(supervise(service.tasks), name="tasks")
     stopping = asyncio.create_task(stop.wait())
     host, port = listener.getsockname()[:2]
@@ -182,6 +182,13 @@ async def _serve(service: Service, listener: socket.socket, stop: asyncio.Event)
         await _stop_http(service.app, server, http)
         await _cancel(tasks, stopping)
         _log.info("stopped")
+
+
+async def _serve_http(server: uvicorn.Server, listener: socket.socket) -> None:
+    try:
+        await server.serve(sockets=[listener])
+    except SystemExit:  # uvicorn's way to say that the application's lifespan failed, which it has logged
+        raise TaskEnded("the HTTP application did not start") from None
 
 
 def _verdict(http: asyncio.Task[None], tasks: asyncio.Task[None], *, wanted: bool) -> int:

@@ -54,6 +54,8 @@ async def build(settings: ServiceSettings, stack: AsyncExitStack) -> Service:
         await until_reachable(pool)
     app = create_api("Sample", "1.0.0", settings, metrics=metrics, readiness=readiness)
     app.include_router(_router())
+    if FAULT == "lifespan":
+        app.get("/forgotten")(lambda: None)
     return Service(app, tasks={"background": _background})
 
 

@@ -65,7 +65,7 @@ def _free_port() -> int:
 
 
 @contextlib.asynccontextmanager
-async def started(folder: Path, **environment: str) -> AsyncIterator[Running]:
+async def started(folder: Path, *arguments: str, **environment: str) -> AsyncIterator[Running]:
     port = _free_port()
     tokens = write_sample_tokens(folder)
     values = {
@@ -79,6 +79,7 @@ async def started(folder: Path, **environment: str) -> AsyncIterator[Running]:
         sys.executable,
         "-m",
         "tests.integration.serving.sample_service",
+        *arguments,
         cwd=ROOT,
         env={**os.environ, **values},
         stdout=asyncio.subprocess.PIPE,
@@ -140,7 +141,12 @@ async def test_a_task_that_will_not_end_is_cut_off_within_10_s(tmp_path: Path) -
 
 @pytest.mark.parametrize(
     "fault, words",
-    [("raise", "the task 'background' failed for good"), ("return", "the task 'background' ended"), ("build", "built")],
+    [
+        ("raise", "the task 'background' failed for good"),
+        ("return", "the task 'background' ended"),
+        ("build", "built"),
+        ("lifespan", "did not start"),
+    ],
 )
 async def test_a_part_that_dies_for_good_ends_the_service_with_exit_code_1(
     tmp_path: Path, fault: str, words: str
@@ -164,6 +170,18 @@ async def test_wrong_settings_are_one_line_with_every_problem_and_exit_code_2(tm
         assert await running.exit_code(20) == 2
         assert b"PLANSHIFT_KAFKA" in running.err
         assert b"PLANSHIFT_LOG_LEVEL" in running.err
+
+
+async def test_checking_prints_settings_and_problems_as_json_and_starts_nothing(tmp_path: Path) -> None:
+    async with started(tmp_path, "check", PLANSHIFT_DATABASE_PASSWORD="hunter2") as running:
+        assert await running.exit_code(20) == 0
+        [found] = running.lines()
+        assert found["problems"] == []
+        assert found["settings"]["PLANSHIFT_KAFKA"] == "127.0.0.1:9092"
+        assert b"hunter2" not in running.out
+    async with started(tmp_path, "check", PLANSHIFT_KAFKA="nowhere", PLANSHIFT_LOG_LEVEL="LOUD") as running:
+        assert await running.exit_code(20) == 2
+        assert len(running.lines()[0]["problems"]) == 2
 
 
 async def test_a_taken_port_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
