@@ -30,7 +30,7 @@ CROSS JOIN LATERAL (
             WHERE l.request = $1 AND l.excluded AND l.shard = $2 AND l.customer = p.customer))
     ORDER BY p.customer
     LIMIT $8
-) AS some
+) AS found
 GROUP BY customer
 ORDER BY customer
 LIMIT $8;
