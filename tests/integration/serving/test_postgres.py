@@ -3,16 +3,12 @@
 import asyncio
 import io
 import json
-import logging
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
-import structlog
 
-from serving import logs
 from serving.outage import is_away
 from serving.postgres import open_pool, probe, retry_while_away, until_reachable
 from tests.gate import gate_to
@@ -25,17 +21,6 @@ from tests.integration.serving.served import (
     write_sample_tokens,
 )
 from tests.waiting import eventually
-
-
-@pytest.fixture
-def log() -> Iterator[io.StringIO]:
-    stream, root = io.StringIO(), logging.getLogger()
-    before, level = root.handlers[:], root.level
-    logs.configure("sample", "here", "INFO", stream)
-    yield stream
-    root.handlers[:] = before
-    root.setLevel(level)
-    structlog.reset_defaults()
 
 
 def _lines(log: io.StringIO) -> list[dict[str, Any]]:
