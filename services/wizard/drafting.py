@@ -65,11 +65,20 @@ async def editable(conn: Connection, draft_id: str, if_match: str | None) -> Dra
 
 
 async def view(conn: Connection, draft: Draft) -> DraftView:
-    """Give a draft with its steps; for a finished one they are as they were left."""
+    """Give a draft with its steps and totals; those of a finished one are what was asked for."""
     catalogue = await directory_store.catalogue(conn, draft.service)
+    if draft.request is not None:
+        totals = await _asked_totals(conn, draft.request)
+        return DraftView(draft, steps_of(draft, catalogue, totals), totals, [])
     totals = await selection_store.totals(conn, draft.draft)
     by_mapping = await selection_store.totals_by_mapping(conn, draft.draft)
     return DraftView(draft, steps_of(draft, catalogue, totals), totals, by_mapping)
+
+
+async def _asked_totals(conn: Connection, request: str) -> Totals:
+    row = await draft_store.request(conn, request)
+    customers, users = (row["customers"], row["users"]) if row else (0, 0)
+    return Totals(customers, customers, customers, users, users)
 
 
 async def put_options(

@@ -1,9 +1,9 @@
-"""The wizard's process: `serve` runs it, `check` prints its settings, `migrate` brings its database up to date and ends."""
+"""The wizard's process: `serve` runs it, `check` checks its settings, `migrate` brings its database up to date."""
 
 import asyncio
 import secrets
 import sys
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -31,6 +31,8 @@ from serving.settings import BadSettings
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _POOL_SIZE = 16
+_IDLE_S = 3.0
+"""As the event log wants it: the locks of a process that was stopped are free before its leases end."""
 _JANITOR_S = 60.0
 
 
@@ -91,8 +93,9 @@ class _View:
 async def build(settings: WizardSettings, stack: AsyncExitStack) -> Service:
     """Build the wizard out of its parts."""
     quiet_client_logs()
-    pool = await stack.enter_async_context(open_pool(settings, service="wizard", max_size=_POOL_SIZE))
-    await bring_up_to_date(pool)
+    pool = await stack.enter_async_context(
+        open_pool(settings, service="wizard", max_size=_POOL_SIZE, idle_in_transaction_s=_IDLE_S)
+    )
     metrics = Metrics("wizard")
     kafka = KafkaSettings(settings.kafka, settings.topic_prefix, client_id=f"planshift-wizard/{settings.instance}")
     skipped = metrics.counter("records_skipped", "records that the view counted and did not fold", ["reason"])
@@ -101,22 +104,34 @@ async def build(settings: WizardSettings, stack: AsyncExitStack) -> Service:
     _measure(metrics, view, relaying)
     parts = Parts(pool, settings.tracker_url, relaying.wake, view.seconds_behind, view.lag)
 
-    async def readiness() -> Sequence[str]:
-        return [*await probe(pool), *view.reasons()]
+    schema = asyncio.Event()
 
-    app = _app(settings, metrics, readiness, parts)
+    async def readiness() -> Sequence[str]:
+        waiting = [] if schema.is_set() else ["the database is not up to date yet"]
+        return [*await probe(pool), *waiting, *view.reasons()]
+
+    def when_up_to_date(run_part: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
+        async def run_later() -> None:
+            await schema.wait()
+            await run_part()
+
+        return run_later
+
     tasks = {
-        "directory reader": view.directory.run,
-        "provisioning reader": view.provisioning.run,
-        "relays": relaying.run,
-        "janitor": lambda: _clean_up(pool),
+        "directory reader": when_up_to_date(view.directory.run),
+        "provisioning reader": when_up_to_date(view.provisioning.run),
+        "relays": when_up_to_date(relaying.run),
+        "database": lambda: _look_after(pool, schema),
     }
-    return Service(app, tasks)
+    return Service(_app(settings, metrics, readiness, parts), tasks)
 
 
 def _measure(metrics: Metrics, view: _View, relaying: Relaying) -> None:
     metrics.gauge_function("view_seconds_behind", "age of what the view has folded", view.seconds_behind)
     metrics.gauge_function("view_records_behind", "records that the view has not folded", view.lag)
+    metrics.gauge_function(
+        "alarms_standing", "alarms that an operator has to look at", lambda: len(view.alarms.standing)
+    )
     metrics.gauge_function(
         "requests_unsent", "events of requests that Kafka has not acknowledged", lambda: relaying.unsent
     )
@@ -141,8 +156,10 @@ def _app(settings: WizardSettings, metrics: Metrics, readiness: Readiness, parts
     return app
 
 
-async def _clean_up(pool: Pool) -> None:
-    """Forget once in a while what nobody will ask for again."""
+async def _look_after(pool: Pool, schema: asyncio.Event) -> None:
+    """Bring the database up to date, then forget once in a while what nobody will ask for again."""
+    await bring_up_to_date(pool)
+    schema.set()
 
     async def forget() -> None:
         async with pool.acquire() as conn:

@@ -74,15 +74,15 @@ class Step:
 
 
 def steps_of(draft: Draft, catalogue: Catalogue, totals: Totals) -> list[Step]:
-    """Give the nine steps of a draft, as they stand now."""
-    problems = problems_by_step(draft, catalogue, totals)
+    """Give the nine steps of a draft, as they stand now; nothing is wrong any more with one that has ended."""
+    ended = draft.state == "finished"
+    problems = {} if ended else problems_by_step(draft, catalogue, totals)
     done = _touched(draft, totals)
     steps = [
         Step(number, name, complete=done[name] and not problems.get(name), problems=tuple(problems.get(name, ())))
         for number, name in enumerate(done, 1)
     ]
-    ready = all(step.complete for step in steps)
-    return [*steps, Step(len(steps) + 1, "finish", complete=draft.state == "finished" and ready, problems=())]
+    return [*steps, Step(len(steps) + 1, "finish", complete=ended, problems=())]
 
 
 def _touched(draft: Draft, totals: Totals) -> dict[StepName, bool]:

@@ -1,0 +1,1 @@
+"""Tests of the wizard on a real Kafka and a real Postgres."""
