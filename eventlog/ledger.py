@@ -22,6 +22,9 @@ MAX_EVENT_BYTES = 900 * 1024
 """Largest body of an event; a record with its headers stays below Kafka's usual limit of 1 MiB."""
 
 
+_NO_END = 2**63 - 1
+
+
 class LedgerChunk(NamedTuple):
     """Events that were appended together; the first has `first_sequence`, each next one more."""
 
@@ -85,9 +88,15 @@ async def next_sequence(conn: Connection, shard: int) -> int:
     return int(value)
 
 
-async def read_ledger(conn: Connection, shard: int, from_sequence: int, limit: int) -> list[LedgerChunk]:
-    """At most `limit` chunks in order, cut so that the first event returned has `from_sequence` (or the next)."""
-    rows = await conn.fetch(_QUERIES["read"], shard, from_sequence, limit)
+async def read_ledger(
+    conn: Connection, shard: int, from_sequence: int, limit: int, *, max_events: int | None = None
+) -> list[LedgerChunk]:
+    """At most `limit` chunks in order, cut so that the first event returned has `from_sequence` (or the next).
+
+    With `max_events` it ends with the chunk in which so many are reached.
+    """
+    before = _NO_END if max_events is None else from_sequence + max_events
+    rows = await conn.fetch(_QUERIES["read"], shard, from_sequence, limit, before)
     chunks: list[LedgerChunk] = []
     for row in rows:
         first, events = int(row["first_sequence"]), unpack(row["events"])

@@ -73,6 +73,7 @@ async def _abandon(producer: AIOKafkaProducer) -> None:
             batch._drain_waiter.exception()  # noqa: SLF001 - marks it as seen
     sender = producer._sender.sender_task if producer._sender else None  # noqa: SLF001
     if sender is not None:
+        sender.remove_done_callback(producer._sender._fail_all)  # noqa: SLF001 - it stumbles where we have done its work
         sender.cancel()
     await producer.client.close()
     if sender is not None:

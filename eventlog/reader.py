@@ -26,6 +26,7 @@ _behind = Gauge("eventlog_reader_behind_seconds", "Age of what is folded", ["rea
 
 _HINT_EVERY_S = 0.25
 _ENDS_EVERY_S = 1.0
+_ANSWER_WITHIN_S = 4.0
 _LOOK_AT_OTHERS_S = 0.1
 _MAX_INTAKE_BYTES = 32 * 1024 * 1024
 
@@ -115,7 +116,7 @@ class Reader:
             gather_s=gather_s,
             after_commit=after_commit,
         )
-        self._ends_patience = Patience(f"Kafka, for reader {name}")
+        self._ends_patience = Patience(f"Kafka, for reader {name}", longest_s=1.0)
 
     async def run(self) -> None:
         """Read and fold until cancelled; keeps trying while Kafka, a topic or Postgres is away."""
@@ -206,7 +207,8 @@ class Reader:
             if consumer is None or not slots:
                 continue
             try:
-                ends = await consumer.end_offsets([slot.place for slot in slots])
+                async with asyncio.timeout(_ANSWER_WITHIN_S):
+                    ends = await consumer.end_offsets([slot.place for slot in slots])
             except AWAY_ERRORS as error:
                 await self._ends_patience.failed(error)
                 continue

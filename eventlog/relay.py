@@ -30,7 +30,8 @@ _QUERIES = load_queries(Path(__file__).parent / "sql" / "relay.sql")
 
 _CURSOR_EVERY_S = 0.25
 _MAX_BATCHES_UNACKNOWLEDGED = 8
-_CHUNKS_PER_READ = 4
+_EVENTS_AT_ONCE = 6_000
+_CHUNKS_PER_READ = 500
 _MAX_OFFERED_BYTES = 4 * 1024 * 1024
 
 
@@ -155,36 +156,42 @@ class Relay:
 
     async def _send_what_is_there(self, producer: AIOKafkaProducer) -> bool:
         """Whether there was anything to send."""
-        chunks = await self._next_chunks()
-        for chunk in chunks:
-            await reach("after-commit-before-publish")
-            batches = send_in_batches(
-                producer,
-                self._outlet.kafka.topic(self._topic),
-                self._lease.shard,
-                chunk.first_sequence,
-                chunk.events,
-            )
-            async for future, following in batches:
-                self._in_flight.append((future, following))
-                self._next = following
-        return bool(chunks)
+        events = self._offered_events() or await self._stored_events()
+        if not events:
+            return False
+        await reach("after-commit-before-publish")
+        batches = send_in_batches(
+            producer, self._outlet.kafka.topic(self._topic), self._lease.shard, self._next, events
+        )
+        async for future, following in batches:
+            self._in_flight.append((future, following))
+            self._next = following
+        return True
 
-    async def _next_chunks(self) -> list[LedgerChunk]:
-        """What comes next, out of memory if it was offered, else out of the database."""
-        while self._offers and self._offers[0].first_sequence <= self._next:
-            chunk = self._offers.popleft()
+    def _offered_events(self) -> list[OutgoingEvent]:
+        """What comes next, out of memory; small chunks are put together, because a batch each would be slow."""
+        events: list[OutgoingEvent] = []
+        while self._offers and len(events) < _EVENTS_AT_ONCE:
+            wanted = self._next + len(events)
+            chunk = self._offers[0]
+            if chunk.first_sequence > wanted:
+                break
+            self._offers.popleft()
             self._offered_bytes -= sum(len(event.body) for event in chunk.events)
-            skip = self._next - chunk.first_sequence
-            if skip < len(chunk.events):
-                return [LedgerChunk(self._next, chunk.events[skip:])]
+            events.extend(chunk.events[wanted - chunk.first_sequence :])
+        return events
+
+    async def _stored_events(self) -> list[OutgoingEvent]:
+        """What comes next, out of the database. Raises LedgerHole."""
         if self._next >= self._end:
             return []
         async with self._pool.acquire() as conn:
-            chunks = await read_ledger(conn, self._lease.shard, self._next, _CHUNKS_PER_READ)
+            chunks = await read_ledger(
+                conn, self._lease.shard, self._next, _CHUNKS_PER_READ, max_events=_EVENTS_AT_ONCE
+            )
         if chunks and chunks[0].first_sequence != self._next:
             raise LedgerHole(self._lease.shard, self._next, chunks[0].first_sequence)
-        return chunks
+        return [event for chunk in chunks for event in chunk.events]
 
     async def _take_acknowledgement(self) -> None:
         """Wait for the oldest batch, and take all that are done."""
@@ -249,11 +256,18 @@ async def republish(
                     raise UnknownShard(f"shard {shard} does not exist")
                 to_sequence = row["cursor"] - 1
             while from_sequence <= to_sequence:
+                wanted = to_sequence - from_sequence + 1
                 chunks = await read_ledger(conn, shard, from_sequence, 1)
                 if not chunks:
                     break
-                events = chunks[0].events[: to_sequence - from_sequence + 1]
-                batches = send_in_batches(producer, kafka.topic(topic), shard, from_sequence, events, republished=True)
+                batches = send_in_batches(
+                    producer,
+                    kafka.topic(topic),
+                    shard,
+                    chunks[0].first_sequence,
+                    chunks[0].events[:wanted],
+                    republished=True,
+                )
                 async for future, following in batches:
                     await future
                     sent, from_sequence = sent + following - from_sequence, following

@@ -21,9 +21,9 @@ INSERT INTO ledger (shard, first_sequence, n, events) VALUES ($1, $2, $3, $4);
 SELECT next_sequence FROM shard WHERE shard = $1;
 
 -- name: read
--- Chunks from the one that contains sequence $2 on, at most $3 of them.
+-- Chunks from the one that contains sequence $2 on, at most $3 of them, none that begins with $4 or later.
 SELECT first_sequence, events FROM ledger
-WHERE shard = $1 AND first_sequence >= coalesce(
+WHERE shard = $1 AND first_sequence < $4 AND first_sequence >= coalesce(
     (SELECT max(first_sequence) FROM ledger WHERE shard = $1 AND first_sequence <= $2), $2)
 ORDER BY first_sequence
 LIMIT $3;
