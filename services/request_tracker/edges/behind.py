@@ -58,9 +58,9 @@ class AsOf(NamedTuple):
 
     def document(self) -> dict[str, Any]:
         """As a member of an answer: next offsets by topic and partition, and how far behind."""
-        by_topic: dict[str, dict[str, int]] = {}
-        for position in self.positions:
-            by_topic.setdefault(position.topic, {})[str(position.partition)] = position.next_offset
+        by_topic: dict[str, dict[str, int]] = {topic.name: {} for topic in COUNTED}
+        for position in (one for one in self.positions if one.topic in by_topic):
+            by_topic[position.topic][str(position.partition)] = position.next_offset
         return {"positions": by_topic, "behind": self.behind._asdict()}
 
 

@@ -12,7 +12,7 @@ from contracts.statuses import Outcome, RequestStatus
 from services.request_tracker.domain.texts import clipped, iso
 from services.request_tracker.edges.projection import Projection
 from services.request_tracker.edges.queries import REQUESTS
-from services.request_tracker.edges.request_views import Filters, list_requests, show, timeline
+from services.request_tracker.edges.request_views import Filters, list_requests
 from services.request_tracker.edges.snapshot import Snapshot
 from serving.auth import require
 from serving.cursors import decode_cursor, encode_cursor, link_header
@@ -24,6 +24,7 @@ Limit = Annotated[int, Query(ge=1, le=500)]
 Text = Annotated[str | None, Query(max_length=200)]
 Cursor = Annotated[str | None, Query(max_length=2_000)]
 
+_TIMELINE_LIMIT = 200
 _COUNTS = ("planned", "migrated", "failed", "skipped", "cancelled")
 
 
@@ -83,9 +84,6 @@ def _add_lists(router: APIRouter, projection: Projection) -> None:
     async def read_rejected(request: Request, response: Response, cursor: Cursor = None, limit: Limit = 50) -> Json:
         async with projection.snapshot() as snapshot:
             page = await _page(snapshot, Filters(mode=None, statuses=(RequestStatus.REJECTED,)), cursor, limit)
-            for item in page["items"]:
-                shown = await show(snapshot, item["request"])
-                item |= {name: shown[name] for name in ("problems", "problem_count")}
         with_link(request, response, page["next"])
         return page
 
@@ -100,18 +98,16 @@ async def _page(snapshot: Snapshot, filters: Filters, cursor: str | None, limit:
 
 def _add_one(router: APIRouter, projection: Projection, live_tick_s: float) -> None:
     async def load(request: str) -> LiveState:
-        async with projection.snapshot() as snapshot:
-            document = await show(snapshot, request)
+        position, document = await projection.show(request)
         data = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
-        return LiveState(snapshot.id, "request", data, final=document["ended"])
+        return LiveState(position, "request", data, final=document["ended"])
 
     hub = SnapshotHub(load, tick_s=live_tick_s)
 
     @router.get("/requests/{request}", summary="All about one request; counts always add up")
     async def read_request(request: str) -> Json:
-        async with projection.snapshot() as snapshot:
-            document = await show(snapshot, clipped(request))
-            return document | {"timeline": await timeline(snapshot, clipped(request))}
+        _, document = await projection.show(clipped(request), timeline_limit=_TIMELINE_LIMIT)
+        return document
 
     @router.get("/requests/{request}/live", summary="The request's states as Server-Sent Events, until it ends")
     async def watch_request(http_request: Request, request: str) -> Response:

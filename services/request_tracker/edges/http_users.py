@@ -172,5 +172,5 @@ def _add_history(router: APIRouter, projection: Projection) -> None:
 
 
 async def _check_known(snapshot: Snapshot, request: str) -> None:
-    if await snapshot.conn.fetchrow(REQUESTS["request"], clipped(request)) is None:
+    if not await snapshot.conn.fetchval(REQUESTS["is_known"], clipped(request)):
         raise unknown_request(request, snapshot.as_of)

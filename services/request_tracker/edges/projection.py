@@ -13,6 +13,7 @@ from services.request_tracker.edges import generations
 from services.request_tracker.edges.behind import AsOf, Ends, Position
 from services.request_tracker.edges.queries import REQUESTS as QUERIES
 from services.request_tracker.edges.readers import make_readers
+from services.request_tracker.edges.request_views import show
 from services.request_tracker.edges.snapshot import Snapshot
 from services.request_tracker.settings import DIRECTORY_READER, READER, TrackerSettings
 from serving.logs import get_logger
@@ -55,6 +56,13 @@ class Projection:
             rows = await conn.fetch(QUERIES["positions"])
             as_of: AsOf = self._ends.as_of([Position(*row) for row in rows])
             yield Snapshot(conn, as_of, self.generation or 0)
+
+    async def show(self, request: str, *, timeline_limit: int = 0) -> tuple[str, dict[str, Any]]:
+        """All about one request, with the position behind it as an id; raises the 404 problem."""
+        pool, generation = self.pool, self.generation or 0
+        async with pool.acquire() as conn:
+            shown = await show(conn, self._ends, request, timeline_limit=timeline_limit)
+        return f"{generation}-{shown.as_of.mark}", shown.document
 
     async def run(self) -> None:
         """Serve the current generation, and change over whenever another becomes current, until cancelled."""

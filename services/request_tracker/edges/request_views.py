@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from contracts.statuses import RequestStatus
+from eventlog.database import Connection
 from services.request_tracker.domain.rows import Counts
 from services.request_tracker.domain.states import phases_of
 from services.request_tracker.domain.texts import iso
@@ -19,13 +20,13 @@ from services.request_tracker.domain.view import (
     status_view,
     times_view,
 )
+from services.request_tracker.edges.behind import AsOf, Ends, Position
 from services.request_tracker.edges.queries import REQUESTS
 from services.request_tracker.edges.snapshot import Snapshot, unknown_request
 
 Json = dict[str, Any]
 
 _COUNTS = ("planned", "migrated", "failed", "skipped", "cancelled", "excluded")
-_TIMELINE_LIMIT = 200
 _LIST_MEMBERS = ("request", "mode", "name", "service", "mappings", "reference", "requested_by")
 _TOLD = (
     "mode",
@@ -118,38 +119,37 @@ def _item(row: Mapping[str, Any], snapshot: Snapshot) -> Json:
         **status_view(engine, sums, snapshot.as_of.folded),
         **times_view(engine.document),
         "counts": counts_of(sums, engine.document),
+        **_problems(engine.document),
     }
 
 
-async def show(snapshot: Snapshot, request: str) -> Json:
-    """All about one request; raises the 404 problem."""
-    conn = snapshot.conn
-    row = await conn.fetchrow(REQUESTS["request"], request)
+def _problems(document: Mapping[str, Any]) -> Json:
+    """Why the engine rejected the request: the first problems of each kind, and the number of all."""
+    rejected = document.get("rejected", {})
+    return {"problems": rejected.get("problems", []), "problem_count": rejected.get("problem_count", 0)}
+
+
+class Shown(NamedTuple):
+    """A request's document, and the position behind it."""
+
+    document: Json
+    as_of: AsOf
+
+
+async def show(conn: Connection, ends: Ends, request: str, *, timeline_limit: int = 0) -> Shown:
+    """All about one request, of one snapshot; raises the 404 problem."""
+    row = await conn.fetchrow(REQUESTS["request"], request, timeline_limit)
     if row is None:
-        raise unknown_request(request, snapshot.as_of)
-    shards = await conn.fetch(REQUESTS["shard_counts"], request)
-    document = _told(row) | _standing(row, shards, snapshot)
-    document["customers"] = await conn.fetchval(REQUESTS["customer_number"], request)
-    document |= await _names(snapshot, document["service"], document["mappings"])
-    return document | {"as_of": snapshot.as_of.document()}
-
-
-async def timeline(snapshot: Snapshot, request: str) -> list[Json]:
-    """What was said about the whole request, the oldest first."""
-    rows = await snapshot.conn.fetch(REQUESTS["timeline"], request, _TIMELINE_LIMIT)
-    return [
-        {
-            "at": iso(row["at"]),
-            "type": row["type"],
-            "id": row["event_id"],
-            "topic": row["topic"],
-            "partition": row["partition"],
-            "offset": row["record_offset"],
-            "sequence": row["sequence"],
-            "summary": row["summary"],
-        }
-        for row in rows
-    ]
+        raise LookupError("the statement always gives a row")
+    as_of = ends.as_of([Position(*position) for position in row["positions"] or ()])
+    if not row["told_of"] and not row["shards"]:
+        raise unknown_request(request, as_of)
+    document = _told(row) | _standing(row, row["shards"], as_of)
+    document["customers"] = row["customers"]
+    document |= _named(document["service"], document["mappings"], row["names"])
+    if timeline_limit:
+        document["timeline"] = [{**told, "at": told["at"].replace("+00:00", "Z")} for told in row["timeline"]]
+    return Shown(document | {"as_of": as_of.document()}, as_of)
 
 
 def _told(row: Mapping[str, Any]) -> Json:
@@ -164,18 +164,18 @@ def _told(row: Mapping[str, Any]) -> Json:
     return found
 
 
-def _standing(row: Mapping[str, Any], shards: Sequence[Mapping[str, Any]], snapshot: Snapshot) -> Json:
+def _standing(row: Mapping[str, Any], shards: Sequence[Mapping[str, Any]], as_of: AsOf) -> Json:
     """Where the request stands, from the sums over its shards."""
     engine = _engine(row)
     sums = Counts(*(sum(shard[name] for shard in shards) for name in _COUNTS))
     counts = counts_of(sums, engine.document)
-    standing = status_view(engine, sums, snapshot.as_of.folded)
+    standing = status_view(engine, sums, as_of.folded)
     running = engine.phase == "running" and not engine.paused
     pace = pace_view(
         [shard["pace"] for shard in shards],
         [shard["first_outcome_us"] for shard in shards],
         counts["pending"],
-        as_of_s=snapshot.as_of.moment_s,
+        as_of_s=as_of.moment_s,
     )
     return {
         **standing,
@@ -198,7 +198,6 @@ def _standing(row: Mapping[str, Any], shards: Sequence[Mapping[str, Any]], snaps
 def _words(document: Mapping[str, Any], shards: Sequence[Mapping[str, Any]]) -> Json:
     """The engine's words: packages, manifest, problems, what it waits for, what it refused."""
     manifest = document.get("manifest", {})
-    rejected = document.get("rejected", {})
     return {
         "packages": {
             "planned": manifest.get("packages", []),
@@ -206,28 +205,22 @@ def _words(document: Mapping[str, Any], shards: Sequence[Mapping[str, Any]]) -> 
             "failed": sum(shard["packages_failed"] for shard in shards),
         },
         "manifest": {name: value for name, value in manifest.items() if name != "planned_last_sequence"} or None,
-        "problems": rejected.get("problems", []),
-        "problem_count": rejected.get("problem_count", 0),
+        **_problems(document),
         "confirmation": document.get("confirmation"),
         "declined": document.get("declined"),
         "refused": document.get("refused"),
     }
 
 
-async def _names(snapshot: Snapshot, service: str | None, mappings: Sequence[Mapping[str, str]]) -> Json:
+def _named(service: str | None, mappings: Sequence[Mapping[str, str]], names: Mapping[str, str]) -> Json:
     """How the service and the plans are called, where the directory has told."""
-    if service is None:
-        return {"service_name": None, "mappings": list(mappings)}
-    plans = [f"{service}/{mapping[end]}" for mapping in mappings for end in ("from_plan", "to_plan")]
-    found = await snapshot.conn.fetch(REQUESTS["names"], "service", [service])
-    named = {row["key"]: row["name"] for row in await snapshot.conn.fetch(REQUESTS["names"], "plan", plans)}
     return {
-        "service_name": found[0]["name"] if found else None,
+        "service_name": names.get(f"service/{service}"),
         "mappings": [
             {
                 **mapping,
-                "from_name": named.get(f"{service}/{mapping['from_plan']}"),
-                "to_name": named.get(f"{service}/{mapping['to_plan']}"),
+                "from_name": names.get(f"plan/{service}/{mapping['from_plan']}"),
+                "to_name": names.get(f"plan/{service}/{mapping['to_plan']}"),
             }
             for mapping in mappings
         ],

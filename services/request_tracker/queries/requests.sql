@@ -37,36 +37,42 @@ ORDER BY request.requested_at DESC, request.request DESC
 LIMIT $13;
 
 -- name: request
--- One request, from whichever topic has told of it; no row when none has.
+-- All about one request, from whichever topic has told of it, in one statement: one snapshot and one round trip.
 SELECT wanted.request, request.mode, request.name, request.description, request.service, request.mappings,
        request.selection, request.generate_missing_packages, request.requested_by, request.reference, request.seen,
        request.start_at, request.requested_at, request.correlation,
-       state.phase, state.paused, state.final_status, state.document
+       state.phase, state.paused, state.final_status, state.document,
+       (SELECT coalesce(jsonb_agg(to_jsonb(shard_count) ORDER BY shard), '[]')
+        FROM shard_count
+        WHERE shard_count.request = wanted.request) AS shards,
+       coalesce((state.document -> 'manifest' ->> 'customers')::bigint,
+                (SELECT count(*) FROM customer_count WHERE customer_count.request = wanted.request)) AS customers,
+       (SELECT coalesce(jsonb_object_agg(name.kind || '/' || name.key, name.name), '{}')
+        FROM name
+        WHERE (name.kind = 'service' AND name.key = request.service)
+           OR (name.kind = 'plan' AND name.key IN (
+               SELECT request.service || '/' || plan.value
+               FROM jsonb_array_elements(request.mappings) AS mapping (value)
+               CROSS JOIN jsonb_each_text(mapping.value) AS plan))) AS names,
+       (SELECT coalesce(jsonb_agg(to_jsonb(told) ORDER BY at, topic, sequence NULLS FIRST, id), '[]')
+        FROM (SELECT at, type, event_id AS id, topic, partition, record_offset AS "offset", sequence, summary
+              FROM timeline
+              WHERE timeline.request = wanted.request
+              ORDER BY at
+              LIMIT $2) AS told) AS timeline,
+       (SELECT jsonb_agg(jsonb_build_array(topic, partition, next_offset, last_sequence, last_timestamp_ms, stopped)
+                         ORDER BY topic, partition)
+        FROM reader_position) AS positions,
+       request.request IS NOT NULL OR state.request IS NOT NULL AS told_of
 FROM (SELECT $1::text COLLATE "C" AS request) AS wanted
 LEFT JOIN request ON request.request = wanted.request
-LEFT JOIN request_state AS state ON state.request = wanted.request
-WHERE request.request IS NOT NULL OR state.request IS NOT NULL
-   OR EXISTS (SELECT FROM shard_count WHERE shard_count.request = wanted.request);
+LEFT JOIN request_state AS state ON state.request = wanted.request;
 
--- name: shard_counts
--- The request's counts in every shard.
-SELECT shard, planned, migrated, failed, skipped, cancelled, excluded, batches, batches_finished, packages_generated,
-       packages_failed, reasons, excluded_reasons, pace, first_outcome_us, last_outcome_us
-FROM shard_count
-WHERE request = $1
-ORDER BY shard;
-
--- name: timeline
--- What was said about the whole request, in order.
-SELECT topic, partition, sequence, record_offset, event_id, at, type, summary
-FROM timeline
-WHERE request = $1
-ORDER BY at, topic, sequence NULLS FIRST, event_id
-LIMIT $2;
-
--- name: names
--- How customers, services or plans are called.
-SELECT key, name FROM name WHERE kind = $1 AND key = ANY ($2::text[]);
+-- name: is_known
+-- Whether anything has been read of the request.
+SELECT EXISTS (SELECT FROM request WHERE request = $1)
+    OR EXISTS (SELECT FROM request_state WHERE request = $1)
+    OR EXISTS (SELECT FROM shard_count WHERE request = $1);
 
 -- name: customers
 -- The request's counts by customer, one page; only customers with an outcome of the given kind, if any.
@@ -85,10 +91,6 @@ WHERE request = $1 AND ($2::text IS NULL OR customer_count.customer > $2)
       END
 ORDER BY customer_count.customer
 LIMIT $4;
-
--- name: customer_number
--- How many customers the request concerns.
-SELECT count(*) FROM customer_count WHERE request = $1;
 
 -- name: packages
 -- The request's generated and failed packages, one page.
