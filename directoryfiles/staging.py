@@ -90,6 +90,7 @@ class Staging:
     def __init__(self, folder: Path) -> None:
         """Keep it below `folder`."""
         folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
         self._facts = Spill(folder)
         self._buckets = Spill(folder)
         self._seen: dict[str, int] = {}
