@@ -72,3 +72,8 @@ class _admin:  # noqa: N801 - used as a function
 
     async def __aexit__(self, *_exc: object) -> None:
         await self._client.close()
+
+
+@pytest.fixture
+async def topic(settings: KafkaSettings, new_topic: NewTopicOf) -> str:
+    return settings.topic(await new_topic("log"))

@@ -37,7 +37,7 @@ class _Owner:
 
     async def _lost(self, lease: Lease) -> None:
         self.calls.append(("lost", lease))
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0.01)  # putting work down takes its time
         self.working.discard(lease.shard)
 
 

@@ -20,7 +20,7 @@ from tests.integration.serving.served import (
     sample_settings,
     write_sample_tokens,
 )
-from tests.waiting import eventually
+from tests.waiting import eventually, throughout
 
 
 def _lines(log: io.StringIO) -> list[dict[str, Any]]:
@@ -63,8 +63,7 @@ async def test_an_absence_is_one_line_when_it_begins_and_one_when_it_ends(
         url = behind(gate, postgres)
         async with open_pool(sample_settings(tmp_path, url), service="w") as pool:
             waiting = asyncio.create_task(until_reachable(pool))
-            await asyncio.sleep(0.8)
-            assert not waiting.done()
+            await throughout(lambda: not waiting.done(), for_s=0.8)
             await gate.open()
             await asyncio.wait_for(waiting, 10)
             assert await probe(pool) == []

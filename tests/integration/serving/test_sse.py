@@ -144,7 +144,7 @@ async def test_nobody_watching_means_no_queries(setting: Setting) -> None:
 
     async def quiet() -> bool:
         before = setting.source.reads
-        await asyncio.sleep(TICK_S * 4)
+        await asyncio.sleep(TICK_S * 4)  # ticks in which nothing may be asked
         return setting.source.reads == before
 
     await eventually(quiet, within=10)
