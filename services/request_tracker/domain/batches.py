@@ -1,8 +1,10 @@
 """A batch's row under its events: planned, outcomes, finished, tried again."""
 
 from dataclasses import replace
+from datetime import datetime
 
-from services.request_tracker.domain.facts import Finished, Planned, Reopened, Settled
+from contracts.provisioning import BatchPlanned
+from services.request_tracker.domain.facts import Finished, Reopened, Settled
 from services.request_tracker.domain.outcomes import (
     CANCELLED,
     FAILED,
@@ -31,9 +33,8 @@ def count(counts: Counts | BatchRow, code: int, n: int) -> None:
     setattr(counts, name, getattr(counts, name) + n)
 
 
-def planned(op: Planned, shard: int) -> BatchRow:
+def planned(data: BatchPlanned, shard: int, sequence: int, time: datetime) -> BatchRow:
     """The new row: everybody pending."""
-    data = op.data
     return BatchRow(
         request=data.request,
         batch=data.batch,
@@ -47,8 +48,8 @@ def planned(op: Planned, shard: int) -> BatchRow:
         users="\n".join(data.users),
         first_user=min(data.users),
         last_user=max(data.users),
-        planned_sequence=op.sequence,
-        planned_at=op.time,
+        planned_sequence=sequence,
+        planned_at=time,
         outcome=bytearray(len(data.users)),
     )
 

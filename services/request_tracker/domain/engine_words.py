@@ -24,6 +24,7 @@ from contracts.provisioning import (
     UsersExcluded,
 )
 from contracts.topics import PROVISIONING
+from services.request_tracker.domain.batches import planned
 from services.request_tracker.domain.facts import (
     ExclusionFact,
     Facts,
@@ -123,7 +124,7 @@ def _sort(facts: Facts, record: Record, envelope: AnyEnvelope, sequence: int, ti
     data = envelope.data
     match data:
         case BatchPlanned():
-            note_op(facts, record, data.customer, Planned(data, sequence, time))
+            note_op(facts, record, data.customer, Planned(planned(data, record.partition, sequence, time)))
         case UserMigrationFailed() | UserMigrationSkipped() | UserMigrationCancelled():
             note_op(facts, record, data.customer, _trouble(record, envelope, data))
         case BatchFinished():

@@ -48,7 +48,7 @@ def _apply(
     key: BatchKey, op: Planned | Settled | Finished | Reopened, work: BatchWork, facts: Facts, rows: Rows
 ) -> None:
     if isinstance(op, Planned) and key not in rows.batches:
-        _plan(key, op, work, rows)
+        _plan(key, op, rows)
         return
     row = rows.batches.get(key)
     if row is None or isinstance(op, Planned):
@@ -67,8 +67,8 @@ def _apply(
             assert_never(op)
 
 
-def _plan(key: BatchKey, op: Planned, work: BatchWork, rows: Rows) -> None:
-    row = rows.batches[key] = batches.planned(op, work.shard)
+def _plan(key: BatchKey, op: Planned, rows: Rows) -> None:
+    row = rows.batches[key] = op.row
     rows.new_batches.add(key)
     shard = _shard(rows, row.request, row.shard)
     shard.batches += 1

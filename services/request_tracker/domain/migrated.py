@@ -4,12 +4,23 @@ Of a UserMigrated, of which there are a thousand times as many as of everything 
 needs are read: a third of the cost of the whole model (a test holds both readings together).
 """
 
+from typing import assert_never
+
 from pydantic import AwareDatetime, ConfigDict, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
 from contracts.provisioning import Number
 from contracts.topics import PROVISIONING
-from services.request_tracker.domain.facts import BatchOp, BatchWork, Facts, Record, Settled
+from services.request_tracker.domain.facts import (
+    BatchOp,
+    BatchWork,
+    Facts,
+    Finished,
+    Planned,
+    Record,
+    Reopened,
+    Settled,
+)
 from services.request_tracker.domain.outcomes import MIGRATED
 from services.request_tracker.domain.rows import BatchKey
 from services.request_tracker.domain.spans import note_span
@@ -89,9 +100,20 @@ def begin(run: Run, record: Record, event: MigratedEvent, facts: Facts) -> None:
 
 def note_op(facts: Facts, record: Record, customer: str, op: BatchOp) -> None:
     """Put an op to the others of its batch."""
-    request, batch = (op.request, op.batch) if isinstance(op, Settled) else (op.data.request, op.data.batch)
-    key = BatchKey(request, batch)
+    key = _key_of(op)
     work = facts.batches.get(key)
     if work is None:
         work = facts.batches[key] = BatchWork(record.partition, customer)
     work.ops.append(op)
+
+
+def _key_of(op: BatchOp) -> BatchKey:
+    match op:
+        case Settled(request=request, batch=batch):
+            return BatchKey(request, batch)
+        case Planned():
+            return BatchKey(op.row.request, op.row.batch)
+        case Finished() | Reopened():
+            return BatchKey(op.data.request, op.data.batch)
+        case _:
+            assert_never(op)

@@ -1,5 +1,6 @@
 """The readers that feed a projection: one for requests and the engine's events, one for names."""
 
+from contracts.envelope import WIZARD_SOURCE
 from contracts.topics import DIRECTORY, PROVISIONING, REQUESTS
 from eventlog.alarms import Alarms
 from eventlog.connections import KafkaSettings
@@ -8,7 +9,7 @@ from eventlog.reader import Reader, Subscription
 from services.request_tracker.domain.directory_words import WANTED_TYPES
 from services.request_tracker.edges.folding import fold
 
-WIZARD_MARK = b'"source":"/planshift/wizard"'
+WIZARD_MARK = f'"source":"{WIZARD_SOURCE}"'.encode()
 """Only the wizard's records of the requests' topic are counted: other writers have no ledger."""
 
 _COUNTED = (

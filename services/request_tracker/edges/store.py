@@ -1,6 +1,6 @@
 """Rows and facts of a fold, from and to Postgres: a handful of set-wise statements, however many events there were."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from eventlog.database import Connection
@@ -39,6 +39,8 @@ _BATCH_ONCE = (
     "planned_at",
 )
 _BATCH_TALLY = ("attempt", "migrated", "failed", "skipped", "cancelled")
+
+_USERS_A_STATEMENT = 50_000
 
 Columns = Sequence[Sequence[Any]]
 
@@ -112,17 +114,29 @@ def _request_values(request: object) -> list[Any]:
 async def _save_batches(conn: Connection, rows: Rows) -> None:
     new = [row for key, row in rows.batches.items() if key in rows.new_batches]
     changed = [row for key, row in rows.batches.items() if key not in rows.new_batches]
-    if new:
-        ends = _columns(new, ("finished_sequence", "finished_at"))
-        keys = _columns(new, ("request", "batch"))
-        once = _columns(new, _BATCH_ONCE)
-        tally = _columns(new, _BATCH_TALLY)
-        await conn.execute(FOLD["insert_batches"], *keys, *once, *tally, *_packed(new), *ends)
+    for some in _bounded(new):
+        ends = _columns(some, ("finished_sequence", "finished_at"))
+        keys = _columns(some, ("request", "batch"))
+        once = _columns(some, _BATCH_ONCE)
+        tally = _columns(some, _BATCH_TALLY)
+        await conn.execute(FOLD["insert_batches"], *keys, *once, *tally, *_packed(some), *ends)
     if changed:
         ends = _columns(changed, ("finished_sequence", "finished_at"))
         keys = _columns(changed, ("request", "batch"))
         tally = _columns(changed, _BATCH_TALLY)
         await conn.execute(FOLD["update_batches"], *keys, *tally, *_packed(changed), *ends)
+
+
+def _bounded(rows: Sequence[BatchRow]) -> Iterator[Sequence[BatchRow]]:
+    """The rows in groups of so many users that a statement stays small."""
+    start = users = 0
+    for number, row in enumerate(rows):
+        if users and users + row.n > _USERS_A_STATEMENT:
+            yield rows[start:number]
+            start, users = number, 0
+        users += row.n
+    if rows:
+        yield rows[start:]
 
 
 def _packed(rows: Sequence[BatchRow]) -> Columns:
