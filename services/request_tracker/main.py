@@ -74,7 +74,8 @@ async def _migrate(settings: TrackerSettings) -> int:
 
 async def _rebuild(settings: TrackerSettings, into: int | None) -> int:
     try:
-        done = await rebuild(settings, into, _tell)
+        # Started by the service, progress is read from the database; its log is no place for it.
+        done = await rebuild(settings, into, _tell if into is None else _keep_quiet)
     except CannotRebuild as error:
         sys.stderr.write(f"planshift tracker: the rebuild failed: {error}\n")
         return EXIT_DIED
@@ -84,6 +85,10 @@ async def _rebuild(settings: TrackerSettings, into: int | None) -> int:
 
 def _tell(progress: Progress) -> None:
     sys.stderr.write(f"rebuilding: {progress.records:,} of {progress.of_records:,}\n")
+
+
+def _keep_quiet(_progress: Progress) -> None:
+    """Tell nobody."""
 
 
 async def _dump(settings: TrackerSettings, generation: int | None) -> int:

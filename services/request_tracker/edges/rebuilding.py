@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping
+from functools import partial
 from typing import NamedTuple
 
 from aiokafka import TopicPartition
@@ -66,7 +67,7 @@ async def _fill(settings: TrackerSettings, outside: Pool, number: int, report: C
         async with _reading(pool, settings.kafka_settings) as readers:
             while True:
                 progress = await _advance(settings.kafka_settings, outside, number, readers, report)
-                if await _is_level(outside, readers):
+                if await retry_while_away(partial(_is_level, outside, readers)):
                     break
         async with outside.acquire() as conn:
             try:
@@ -102,8 +103,7 @@ async def _advance(
             sum(offset - begins[key] for key, offset in at.items()), sum(ends[key] - begins[key] for key in ends)
         )
         report(progress)
-        async with outside.acquire() as conn:
-            await conn.execute(GENERATIONS["progress"], number, *progress)
+        await retry_while_away(partial(_note, outside, number, progress))
         if all(at.get(key, -1) >= end for key, end in ends.items()):
             return progress
         standing = readers[0].alarms.standing
@@ -111,6 +111,12 @@ async def _advance(
         if alarmed > _ALARM_TURNS:
             raise CannotRebuild("; ".join(f"{alarm.place}: {alarm.text}" for alarm in standing))
         await asyncio.sleep(_POLL_S)
+
+
+async def _note(outside: Pool, number: int, progress: Progress) -> None:
+    """Let everybody see how far the rebuild is, and that it lives."""
+    async with outside.acquire() as conn:
+        await conn.execute(GENERATIONS["progress"], number, *progress)
 
 
 async def _is_level(outside: Pool, readers: list[Reader]) -> bool:
