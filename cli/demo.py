@@ -5,6 +5,8 @@ import contextlib
 import signal
 import threading
 from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -149,11 +151,13 @@ def _tell(places: "Places") -> int:
 
 def _told(places: "Places") -> int:
     from cli.demo_stories import differences, directory_files, stories
-    from cli.directory import import_files
+    from cli.importing import Wanted, import_and_wait
 
     files = directory_files()
     say(f"\n[bold]A provider's directory[/bold]: {', '.join(file.name for file in files)}")
-    import_files(places, files)
+    with TemporaryDirectory(prefix="planshift-demo-") as folder:
+        done = import_and_wait(Wanted(files, cache_folder=Path(folder)), places)
+    say(f"  {done.result.rows:,} rows, {done.result.published:,} facts published, {done.result.bad_rows:,} bad rows")
     shown = [(story, _show(places, story)) for story in stories()]
     _sum_up(shown)
     wrong = [line for story, answer in shown for line in differences(story, answer)]

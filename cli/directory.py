@@ -2,18 +2,63 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from cli.output import AsJson, note, print_facts, print_json, print_table
 
-if TYPE_CHECKING:
-    from cli.places import Places
-
 app = typer.Typer(no_args_is_help=True, help="Make up, import, export and show the directory of customers and users.")
 
 _SHOWN_USERS = 20
+
+
+@app.command()
+def generate(
+    *,
+    users: Annotated[int, typer.Option(help="How many users.", min=1, max=100_000_000)],
+    seed: Annotated[int, typer.Option(help="The same seed makes the same directory.")] = 1,
+    out: Annotated[
+        Path, typer.Option(help="Where to: NAME.csv is one flat file, NAME.jsonl JSON lines, else a folder.")
+    ] = Path("directory"),
+    json_output: AsJson = False,
+) -> None:
+    """Make up a realistic directory: resellers, customers of very different sizes, services, packages, users."""
+    from cli.progress import counting
+    from directoryfiles.generate import write_directory
+
+    with counting("Making up users") as advance:
+        made = write_directory(out, users=users, seed=seed, form=None, progress=lambda done: advance(done, users))
+    if json_output:
+        print_json({**made._asdict(), "files": [str(path) for path in made.files]})
+    else:
+        counts = {name.capitalize(): number for name, number in made._asdict().items() if name != "files"}
+        print_facts("", {**counts, "Files": ", ".join(map(str, made.files))})
+
+
+@app.command("import")
+def import_command(
+    *,
+    files: Annotated[list[Path], typer.Argument(help="CSV or JSON lines files, or folders of them.", exists=True)],
+    strict: Annotated[bool, typer.Option("--strict", help="Publish nothing if any row is bad.")] = False,
+    source: Annotated[str, typer.Option(help="Who decided what the files say.")] = "files",
+    remove_missing: Annotated[
+        bool, typer.Option("--remove-missing", help="What the files lack is gone; never while a row is bad.")
+    ] = False,
+    check_only: Annotated[bool, typer.Option("--check", help="Only read and check the files.")] = False,
+    wait: Annotated[bool, typer.Option(help="Wait until wizard and engine know everything.")] = True,
+    json_output: AsJson = False,
+) -> None:
+    """Publish what the files say and what is new in it; importing the same file again changes nothing."""
+    from cli.importing import Wanted, check, import_and_wait
+
+    wanted = Wanted(files, source=source, strict=strict, remove_missing=remove_missing, wait=wait)
+    done = check(files) if check_only else import_and_wait(wanted)
+    if json_output:
+        print_json(done.document())
+    else:
+        print_facts("", done.facts())
+    raise typer.Exit(done.exit_code)
 
 
 @app.command()
@@ -65,7 +110,3 @@ def _plans(plans: Any) -> str:  # noqa: ANN401 - JSON
     if isinstance(plans, dict):
         return ", ".join(f"{service}: {plan}" for service, plan in plans.items())
     return ", ".join(f"{plan['service']}: {plan['plan']}" for plan in plans)
-
-
-def import_files(places: "Places", files: list[Path]) -> None:
-    """x."""
