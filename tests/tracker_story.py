@@ -4,7 +4,7 @@
 """
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -272,11 +272,7 @@ class Story:
         return self.finish(request)
 
 
-async def publish(
-    kafka: str,
-    prefix: str,
-    records: dict[tuple[str, int], list[IncomingRecord]] | dict[tuple[str, int], Sequence[IncomingRecord]],
-) -> None:
+async def publish(kafka: str, prefix: str, records: Mapping[tuple[str, int], Sequence[IncomingRecord]]) -> None:
     """Put records on their topics and partitions, in order."""
     producer = AIOKafkaProducer(
         bootstrap_servers=kafka, enable_idempotence=True, compression_type="lz4", max_batch_size=256 * 1024
