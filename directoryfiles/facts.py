@@ -29,6 +29,10 @@ class Fact(NamedTuple):
     weak: bool = False
 
 
+# Plain numbers: facts are written to disk as such, and an enumeration's member is not one.
+_RESELLER, _CUSTOMER, _SERVICE, _PLAN, _PACKAGE, _USER, _ASSIGNMENT = map(int, Kind)
+
+
 def digest_of(event_type: str, tail: str) -> int:
     """Give 64 bits that differ when the content differs, as a signed integer; the revision has no part in it."""
     made = blake2b(f"{event_type}\n{tail}".encode(), digest_size=8).digest()
@@ -43,20 +47,20 @@ def reseller_fact(reseller: str, name: str, parent: str, *, active: bool) -> Fac
     """Give a reseller; an empty `parent` means that it is the top one."""
     under = f'"parent":"{parent}",' if parent else ""
     tail = f'"reseller":"{reseller}","name":{quoted(name)},{under}"active":{_flag(active)}}}'
-    return Fact(Kind.RESELLER, f"reseller/{reseller}", tail, (f"reseller/{parent}",) if parent else ())
+    return Fact(_RESELLER, f"reseller/{reseller}", tail, (f"reseller/{parent}",) if parent else ())
 
 
 def customer_fact(customer: str, reseller: str, name: str, *, active: bool) -> Fact:
     """Give a customer."""
     tail = f'"customer":"{customer}","reseller":"{reseller}","name":{quoted(name)},"active":{_flag(active)}}}'
-    return Fact(Kind.CUSTOMER, f"customer/{customer}", tail, (f"reseller/{reseller}",))
+    return Fact(_CUSTOMER, f"customer/{customer}", tail, (f"reseller/{reseller}",))
 
 
 def service_fact(service: str, name: str, connector: str, options: dict[str, str]) -> Fact:
     """Give a service with its connector."""
     chosen = f'{{"name":"{connector}","options":{_mapping(options)}}}'
     tail = f'"service":"{service}","name":{quoted(name)},"connector":{chosen}}}'
-    return Fact(Kind.SERVICE, f"service/{service}", tail)
+    return Fact(_SERVICE, f"service/{service}", tail)
 
 
 def plan_fact(
@@ -75,7 +79,7 @@ def plan_fact(
         f'"service":"{service}","plan":"{plan}","name":{quoted(name)},"features":{_mapping(features)},'
         f'"quotas":{_mapping(quotas)},{limit}"active":{_flag(active)}}}'
     )
-    return Fact(Kind.PLAN, f"plan/{service}/{plan}", tail, (f"service/{service}",))
+    return Fact(_PLAN, f"plan/{service}/{plan}", tail, (f"service/{service}",))
 
 
 def package_fact(customer: str, service: str, plan: str, seat_limit: int | None) -> Fact:
@@ -83,7 +87,7 @@ def package_fact(customer: str, service: str, plan: str, seat_limit: int | None)
     limit = "" if seat_limit is None else f',"seat_limit":{seat_limit}'
     tail = f'"customer":"{customer}","service":"{service}","plan":"{plan}"{limit}}}'
     return Fact(
-        Kind.PACKAGE,
+        _PACKAGE,
         f"package/{customer}/{service}/{plan}",
         tail,
         (f"customer/{customer}", f"plan/{service}/{plan}"),
@@ -94,14 +98,14 @@ def user_fact(customer: str, user: str, name: str, email: str) -> Fact:
     """Give a user; an empty `email` means that none is known."""
     address = f',"email":{quoted(email)}' if email else ""
     tail = f'"customer":"{customer}","user":"{user}","name":{quoted(name)}{address}}}'
-    return Fact(Kind.USER, f"user/{customer}/{user}", tail, (f"customer/{customer}",))
+    return Fact(_USER, f"user/{customer}/{user}", tail, (f"customer/{customer}",))
 
 
 def assignment_fact(customer: str, user: str, service: str, plan: str) -> Fact:
     """Give what plan of a service a user is on."""
     tail = f'"customer":"{customer}","user":"{user}","service":"{service}","plan":"{plan}"}}'
     return Fact(
-        Kind.ASSIGNMENT,
+        _ASSIGNMENT,
         f"assignment/{customer}/{user}/{service}",
         tail,
         (f"customer/{customer}", f"plan/{service}/{plan}"),

@@ -9,6 +9,7 @@ import json
 import re
 import sqlite3
 from collections.abc import Iterable, Sequence
+from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -85,7 +86,8 @@ class Index:
     ) -> None:
         """Take what records said, and how far they go, in one transaction."""
         self._database.execute("BEGIN")
-        self._database.executemany(_QUERIES["state"], statements)
+        # In the order of the keys, neighbours are on one page.
+        self._database.executemany(_QUERIES["state"], sorted(statements, key=itemgetter(0)))
         for key, _, revision, _ in removed_users:
             prefix = "assignment/" + key.partition("/")[2]
             self._database.execute(_QUERIES["forget_assignments"], (prefix + "/", prefix + "0", revision))

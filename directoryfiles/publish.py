@@ -139,7 +139,8 @@ class Publication:
         async with Sending(self._kafka, self._index, self._options.stall_s) as sending:
             done = 0
             for facts in reading.staging.good_facts():
-                await self._publish(facts, sending, counts)
+                self._publish(facts, sending, counts)
+                await sending.drain()
                 done += len(facts)
                 self._progress(Stage.PUBLISHING, done, total)
             self._result.published_by_kind = {kind.word: counts[kind] for kind in Kind if counts[kind]}
@@ -147,7 +148,7 @@ class Publication:
             if self._options.remove_missing and not self._result.bad_rows:
                 await self._remove(missing_keys(reading.staging, self._index), sending)
 
-    async def _publish(self, facts: list[Staged], sending: Sending, counts: list[int]) -> None:
+    def _publish(self, facts: list[Staged], sending: Sending, counts: list[int]) -> None:
         known = self._index.find([fact.key for fact in facts])
         revision = self._options.revision
         for _, kind, key, tail, weak in facts:
@@ -159,7 +160,7 @@ class Publication:
                 self._result.unchanged += 1
                 continue
             counts[kind] += 1
-            await self._say(Statement(key, digest, decided, present=True), event_type, tail, sending)
+            self._say(Statement(key, digest, decided, present=True), event_type, tail, sending)
 
     async def _remove(self, keys: Iterator[str], sending: Sending) -> None:
         for some in _grouped(keys):
@@ -172,13 +173,14 @@ class Publication:
                 tail = removal_tail(event_type, key)
                 self._result.removed += 1
                 statement = Statement(key, digest_of(event_type, tail), decided, present=False)
-                await self._say(statement, event_type, tail, sending)
+                self._say(statement, event_type, tail, sending)
+            await sending.drain()
             self._progress(Stage.REMOVING, self._result.removed, sum(self._result.missing_by_kind.values()))
 
-    async def _say(self, statement: Statement, event_type: str, tail: str, sending: Sending) -> None:
+    def _say(self, statement: Statement, event_type: str, tail: str, sending: Sending) -> None:
         event_id = f"{statement.revision}/{statement.key}"
         document = self._frame.document(event_type, event_id, statement.key, statement.revision, tail)
-        await sending.add(statement, event_type.encode(), event_id.encode(), document.encode())
+        sending.put(statement, event_type.encode(), event_id.encode(), document.encode())
 
 
 def _grouped(keys: Iterator[str]) -> Iterator[list[str]]:

@@ -52,6 +52,7 @@ class Sending:
         self._index = index
         self._stall_s = stall_s
         self._open: dict[int, _Open] = {}
+        self._full: list[tuple[int, _Open]] = []
         self._sent: deque[_Sent] = deque()
         self._acknowledged: list[Statement] = []
         self.latest: dict[str, Known] = {}
@@ -75,19 +76,25 @@ class Sending:
             self._note()
             await self._stop()
 
-    async def add(self, statement: Statement, event_type: bytes, event_id: bytes, document: bytes) -> None:
-        """Publish one entity's document; returns before it is acknowledged. Raises StalledError and KafkaError."""
+    def put(self, statement: Statement, event_type: bytes, event_id: bytes, document: bytes) -> None:
+        """Take one entity's document into a batch; call `drain` from time to time, which sends full ones."""
         key = statement.key.encode()
         partition = (murmur2(key) & _POSITIVE) % DIRECTORY.partitions
         headers = [_CONTENT, ("type", event_type), ("id", event_id)]
         batch = self._open.get(partition)
         if batch is None or not _append(batch, key, document, headers):
             if batch is not None:
-                await self._send(partition, batch)
+                self._full.append((partition, batch))
             batch = self._open[partition] = _Open(self._producer.create_batch())
             _append(batch, key, document, headers)
         batch.statements.append(statement)
         self.latest[statement.key] = Known(statement.digest, statement.revision, statement.present)
+
+    async def drain(self) -> None:
+        """Send full batches, and wait while too much is unacknowledged. Raises StalledError and KafkaError."""
+        for partition, batch in self._full:
+            await self._send(partition, batch)
+        self._full.clear()
 
     async def _send(self, partition: int, batch: _Open) -> None:
         acknowledged = await self._within(self._producer.send_batch(batch.builder, self._topic, partition=partition))
@@ -115,6 +122,7 @@ class Sending:
             raise StalledError(f"Kafka has taken nothing for {self._stall_s:.0f} seconds.") from None
 
     async def _flush(self) -> None:
+        await self.drain()
         for partition, batch in self._open.items():
             await self._send(partition, batch)
         self._open.clear()

@@ -92,7 +92,8 @@ class Staging:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self._facts = Spill(folder)
-        self._buckets = Spill(folder)
+        self._definitions = Spill(folder)
+        self._references = Spill(folder)
         self._seen: dict[str, int] = {}
         self._asked: set[str] = set()
         self.failed = bytearray()
@@ -109,19 +110,20 @@ class Staging:
 
     def add(self, row: int, line: int, facts: tuple[Fact, ...]) -> None:
         """Take what a row states; all but its last fact are implied by it, and may be repeated by other rows."""
-        last = len(facts) - 1
-        for number, (kind, key, tail, references, weak) in enumerate(facts):
-            implied = number < last
-            content = hash(tail)
-            if implied and self._is_repeated(key, content):
-                continue
-            self.counts[kind] += 1
-            self._facts.add("facts", (row, kind, key, tail, weak))
-            bucket = ("defined", kind, bucket_of(kind, key))
-            self._buckets.add(bucket, (key, content, row, line, implied, weak, references))
-            for reference in references:
-                if reference not in self._asked:
-                    self._ask(reference)
+        for fact in facts[:-1]:
+            if not self._is_repeated(fact.key, hash(fact.tail)):
+                self._stage(fact, row, line, implied=True)
+        self._stage(facts[-1], row, line, implied=False)
+
+    def _stage(self, fact: Fact, row: int, line: int, *, implied: bool) -> None:
+        kind, key, tail, references, weak = fact
+        self.counts[kind] += 1
+        self._facts.add("facts", (row, kind, key, tail, weak))
+        bucket = kind * BUCKETS + bucket_of(kind, key)
+        self._definitions.add(bucket, (key, hash(tail), row, line, implied, weak, references))
+        for reference in references:
+            if reference not in self._asked:
+                self._ask(reference)
 
     def _is_repeated(self, key: str, content: int) -> bool:
         if self._seen.get(key) == content:
@@ -135,16 +137,16 @@ class Staging:
         if len(self._asked) >= _MEMORY_ENTRIES:
             self._asked.clear()
         self._asked.add(reference)
-        self._buckets.add(("asked", reference.partition("/")[0], hash(reference) % BUCKETS), reference)
+        self._references.add((reference.partition("/")[0], hash(reference) % BUCKETS), reference)
 
     def definitions(self, kind: Kind, bucket: int) -> Iterator[Definition]:
         """Give who defines entities of the kind, of one bucket."""
-        for chunk in self._buckets.chunks(("defined", kind, bucket)):
+        for chunk in self._definitions.chunks(kind * BUCKETS + bucket):
             yield from map(Definition._make, chunk)
 
     def references(self, kind: Kind, bucket: int) -> set[str]:
         """Give the distinct keys of this kind and bucket that something refers to."""
-        return {key for chunk in self._buckets.chunks(("asked", kind.word, bucket)) for key in chunk}
+        return {key for chunk in self._references.chunks((kind.word, bucket)) for key in chunk}
 
     def good_facts(self) -> Iterator[list[Staged]]:
         """Give the facts that may be used, in the order of the files, some thousand at a time."""
@@ -161,7 +163,8 @@ class Staging:
     def close(self) -> None:
         """Give the disk space back."""
         self._facts.close()
-        self._buckets.close()
+        self._definitions.close()
+        self._references.close()
 
 
 _MEMORY_ENTRIES = 20_000
