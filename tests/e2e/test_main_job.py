@@ -7,6 +7,7 @@ from tests.e2e.asking import ask, make_known
 from tests.e2e.conftest import Running
 from tests.e2e.verdict import assert_all_is_right, until_ended
 from tests.e2e.world import World
+from tests.waiting import eventually
 
 BIG, SMALL = 3_000, 25
 
@@ -60,15 +61,18 @@ async def test_a_connector_that_refuses_some_users_leaves_a_partial_result(runni
     assert {row["reason"] for row in failed} == {"refused-by-connector"}
 
 
-async def test_asking_again_finds_nobody_on_the_source_plan(running: Running) -> None:
+async def test_asking_again_is_refused_because_nobody_is_on_the_source_plan(running: Running) -> None:
     world = World({"a": 40})
     await make_known(running, world)
     await until_ended(running, await ask(running, world))
 
-    again = await until_ended(running, await ask(running, world))
+    async def refused() -> bool:
+        answer = await running.wizard.http.post(
+            "/v1/migrations", json=world.request(), headers={"Idempotency-Key": "k"}
+        )
+        return answer.status_code == 422 and answer.json()["errors"][0]["code"] == "selection-empty"
 
-    assert again["status"] == "Provisioned"
-    assert again["counts"]["planned"] == 0
+    await eventually(refused, within=20, what="the wizard has read of the migration, too")
 
 
 @pytest.mark.parametrize("share", [1, 7])
