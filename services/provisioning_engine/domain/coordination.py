@@ -175,29 +175,30 @@ def after_word(  # noqa: PLR0911 - one return for each word and state, which a t
     state: RequestState | None,
     manifest: tuple[str, int],
     word: RequestCommand,
-    word_id: str,
+    word_no: int,
     now: datetime,
 ) -> Decision | Said:
     """Answer a later word: a decision, or the refusal that says why nothing changes.
 
-    `request` and `state` are none for a request that never came; `manifest` is the hash and the planned users.
+    `request` and `state` are none for a request that never came; `manifest` is the hash and the planned users,
+    `word_no` the word's number at the engine, which is never given twice.
     """
     if request is None or state is None:
-        return _refused(word, word_id, "unknown", "No request of this id is known.")
+        return _refused(word, word_no, "unknown", "No request of this id is known.")
     match word:
         case MigrationConfirmed():
             if state is not RequestState.PENDING_CONFIRMATION:
-                return _refused(word, word_id, state, "The request doesn't wait for a confirmation.")
+                return _refused(word, word_no, state, "The request doesn't wait for a confirmation.")
             if word.manifest_hash != manifest[0]:
-                return _refused(word, word_id, state, f"The hash isn't this manifest's, which is {manifest[0]}.")
+                return _refused(word, word_no, state, f"The hash isn't this manifest's, which is {manifest[0]}.")
             return start_or_wait(request, manifest[1], now)
         case MigrationDeclined():
             if state is not RequestState.PENDING_CONFIRMATION:
-                return _refused(word, word_id, state, "The request doesn't wait for a word that could be a no.")
+                return _refused(word, word_no, state, "The request doesn't wait for a word that could be a no.")
             declined = MigrationEndedByDecline(request=word.request, by=word.by, why=word.why)
             return Decision((Said(f"{word.request}/declined", declined),), RequestState.DECLINED)
         case MigrationApproved():
-            return _refused(word, word_id, state, "The request doesn't need an approval.")
+            return _refused(word, word_no, state, "The request doesn't need an approval.")
         case (
             MigrationPauseRequested()
             | MigrationResumeRequested()
@@ -205,16 +206,16 @@ def after_word(  # noqa: PLR0911 - one return for each word and state, which a t
             | MigrationRetryRequested()
             | MigrationSettingsChanged()
         ):
-            return _refused(word, word_id, state, "This engine doesn't support this word yet.")
+            return _refused(word, word_no, state, "This engine doesn't support this word yet.")
         case _ as impossible:
             assert_never(impossible)
 
 
-def _refused(word: RequestCommand, word_id: str, state: str, detail: str) -> Said:
+def _refused(word: RequestCommand, word_no: int, state: str, detail: str) -> Said:
     refused = MigrationCommandRefused(
         request=word.request, command=word.TYPE, by=word.by, state=str(state), detail=detail
     )
-    return Said(f"{word.request}/refused/{word_id}"[:512], refused)
+    return Said(f"{word.request}/refused/{word_no}", refused)
 
 
 def _manifest(request: MigrationRequested, totals: Totals, now: datetime) -> MigrationPlanned:

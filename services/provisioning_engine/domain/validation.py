@@ -57,6 +57,7 @@ class Facts:
     customers_listed: int = 0
     users_listed: int = 0
     missing_parts: int = 0
+    surplus_parts: int = 0
     directory_behind: tuple[str, ...] = ()
     unknown_customers: Sample = NO_SAMPLE
     unknown_users: Sample = NO_SAMPLE
@@ -184,6 +185,9 @@ def _selection(selection: Selection, facts: Facts) -> Iterator[Problem]:
     elif selection.all_users and not selection.all_customers and not facts.customers_listed:
         detail = "No customer is selected: choose all customers, or list some."
         yield _problem(ProblemCode.SELECTION_EMPTY, "/selection", detail)
+    if facts.surplus_parts:
+        detail = f"{facts.surplus_parts:,} selection parts came beyond the {selection.parts:,} that the request names."
+        yield _problem(ProblemCode.SELECTION_CONTRADICTORY, "/selection/parts", detail)
     if selection.all_customers and facts.customers_listed:
         detail = "All customers are chosen, and some are listed; choose one of both."
         yield _problem(ProblemCode.SELECTION_CONTRADICTORY, "/selection/customers", detail)

@@ -35,7 +35,7 @@ from services.provisioning_engine.domain.coordination import (
 from services.provisioning_engine.domain.planner import manifest_hash
 from services.provisioning_engine.domain.validation import judge
 from services.provisioning_engine.edges.judging import directory_behind, facts_about, parts_missing
-from services.provisioning_engine.edges.step import NOTHING, Appended, Job, append_expected
+from services.provisioning_engine.edges.step import NOTHING, Appended, Job, append_expected, claim_request
 from services.provisioning_engine.edges.wire import Thread, outgoing
 
 _QUERIES = load_queries(Path(__file__).parent.parent / "queries" / "coordination.sql")
@@ -105,6 +105,7 @@ async def finish_step(conn: Connection, job: Job, lease: Lease) -> Appended:
 async def command_step(conn: Connection, request: str, job: Job | None, lease: Lease) -> Appended:
     """Answer the oldest later word about a request: with what follows from it, or with a refusal."""
     async with conn.transaction():
+        await claim_request(conn, request)
         held = await conn.fetchrow(_QUERIES["hold"], request, PATIENCE_S)
         command = await conn.fetchrow(_QUERIES["next_command"], request)
         if command is None:
@@ -113,10 +114,11 @@ async def command_step(conn: Connection, request: str, job: Job | None, lease: L
         state = RequestState(held["state"]) if held else None
         manifest = (held["manifest_hash"] or "", held["planned"]) if held else ("", 0)
         place = held or (await conn.fetch(_QUERIES["unknown_next_sequence"], lease.shard))[0]
-        answer = after_word(job.request if job else None, state, manifest, word, command["event_id"], place["now"])
+        answer = after_word(job.request if job else None, state, manifest, word, command["id"], place["now"])
         await conn.execute(_QUERIES["command_done"], command["id"])
         if isinstance(answer, Said):
             thread = job.thread if job else Thread(request, request, command["event_id"], None)
+            thread = thread._replace(causation=command["event_id"])
             return await _append(conn, thread, lease, place, (answer,))
         if job is None:
             return NOTHING
@@ -130,6 +132,7 @@ def _word(command: asyncpg.Record) -> RequestCommand:
 
 
 async def _hold(conn: Connection, job: Job, state: RequestState) -> asyncpg.Record | None:
+    await claim_request(conn, job.id)
     held = await conn.fetchrow(_QUERIES["hold"], job.id, PATIENCE_S)
     return held if held is not None and held["state"] == state else None
 

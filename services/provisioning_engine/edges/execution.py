@@ -32,7 +32,7 @@ from services.provisioning_engine.domain.outcomes import (
 )
 from services.provisioning_engine.domain.planner import PackageKey
 from services.provisioning_engine.edges.outcome_events import count_events, encode_outcomes
-from services.provisioning_engine.edges.step import NOTHING, Appended, Job, append_expected
+from services.provisioning_engine.edges.step import NOTHING, Appended, Job, append_expected, share_request
 
 _QUERIES = load_queries(Path(__file__).parent.parent / "queries" / "execution.sql")
 
@@ -57,24 +57,35 @@ async def execute_step(
 ) -> Appended:
     """Carry out the next batches after number `after_batch`; `connector` none: the engine's own directory."""
     refusals = NO_REFUSALS
+    asked: _Work | None = None
     if connector is not None:
-        work = await _declare_intent(conn, job, lease, after_batch)
-        if work is None:
+        asked = await _declare_intent(conn, job, lease, after_batch)
+        if asked is None:
             return NOTHING
-        refusals = await _call(connector, job, lease, work, still_holds)
+        refusals = await _call(connector, job, lease, asked, still_holds)
     async with conn.transaction():
+        await share_request(conn, job.id)
         held = await conn.fetchrow(_QUERIES["hold_request"], job.id, lease.shard)
         if held is None or held["state"] != RequestState.RUNNING:
             return NOTHING
         work = await _read_work(conn, job, lease.shard, after_batch)
         if not work.batches:
             return NOTHING
+        if asked is not None and not _is_covered(work, asked):
+            return Appended(more=True)
         plan = decide(work.batches, work.packages, work.generations, refusals)
         return await _carry_out(conn, job, lease, held, plan)
 
 
+def _is_covered(work: _Work, asked: _Work) -> bool:
+    """Whether the connector was asked for all that is to be done now; the directory may have changed meanwhile."""
+    unasked = work.generations.keys() - asked.generations.keys()
+    return not unasked and [batch.no for batch in work.batches] == [batch.no for batch in asked.batches]
+
+
 async def _declare_intent(conn: Connection, job: Job, lease: Lease, after_batch: int) -> _Work | None:
     async with conn.transaction():
+        await share_request(conn, job.id)
         held = await conn.fetchrow(_QUERIES["hold_request"], job.id, lease.shard)
         if held is None or held["state"] != RequestState.RUNNING:
             return None
@@ -165,9 +176,10 @@ def _batch(row: asyncpg.Record) -> Batch:
 
 
 async def _carry_out(conn: Connection, job: Job, lease: Lease, held: asyncpg.Record, plan: Plan) -> Appended:
+    # Users' rows before packages' rows, as the directory's fold locks them; the ledger has the packages first.
+    results = await _move(conn, job, lease.shard, plan.tries)
     if plan.generations:
         await _generate(conn, job, lease.shard, plan.generations)
-    results = await _move(conn, job, lease.shard, plan.tries)
     count = count_events(plan, results)
     opened = await _settle(conn, job, lease.shard, plan, results, held["next_sequence"] + count - 1)
     if not opened:

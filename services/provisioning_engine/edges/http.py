@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
+from fastapi import Path as PathParameter
 from pydantic import BaseModel, Field
 
+from contracts.identifiers import IDENTIFIER_PATTERN
 from contracts.topics import DIRECTORY, PROVISIONING, SHARDS
 from eventlog import quarantine
 from eventlog.alarms import Alarms
@@ -28,6 +30,10 @@ from serving.tokens import Caller
 
 _QUERIES = load_queries(Path(__file__).parent.parent / "queries" / "http.sql")
 _PAGE = 1000
+_BIGINT = 2**63 - 1
+_Topic = Annotated[str, PathParameter(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
+_Partition = Annotated[int, PathParameter(ge=0, lt=2**31)]
+_Offset = Annotated[int, PathParameter(ge=0, le=_BIGINT)]
 
 
 class Parts:
@@ -48,8 +54,8 @@ class Republish(BaseModel):
     """Which events to send again: of one shard, from a sequence on (to one, inclusive; none: the last published)."""
 
     shard: Annotated[int, Field(ge=0, lt=SHARDS)]
-    from_sequence: Annotated[int, Field(ge=1)]
-    to_sequence: Annotated[int, Field(ge=1)] | None = None
+    from_sequence: Annotated[int, Field(ge=1, le=_BIGINT)]
+    to_sequence: Annotated[int, Field(ge=1, le=_BIGINT)] | None = None
 
 
 def routes(parts: Parts) -> APIRouter:
@@ -83,12 +89,12 @@ def _state_routes(router: APIRouter, parts: Parts) -> None:
 def _quarantine_routes(router: APIRouter, parts: Parts) -> None:
     @router.get("/quarantine", dependencies=[require("read")], summary="Records that could not be read, newest first")
     async def page(
-        reason: str | None = None,
+        reason: Annotated[str | None, Query(pattern=r"^[a-z0-9-]{1,64}$")] = None,
         cursor: str | None = None,
         limit: Annotated[int, Query(ge=1, le=_PAGE)] = 100,
     ) -> dict[str, Any]:
         listing = f"quarantine/{reason}"
-        before = decode_cursor(listing, cursor, tuple[int])[0] if cursor else None
+        before = min(_BIGINT, decode_cursor(listing, cursor, tuple[int])[0]) if cursor else None
         async with parts.pool.acquire() as conn:
             rows = await conn.fetch(_QUERIES["quarantine_page"], reason, before, limit + 1)
         shown = rows[:limit]
@@ -97,12 +103,12 @@ def _quarantine_routes(router: APIRouter, parts: Parts) -> None:
         return {"items": items, "next_cursor": following}
 
     @router.get("/quarantine/{topic}/{partition}/{offset}", dependencies=[require("read")], summary="One record, whole")
-    async def one(topic: str, partition: int, offset: int) -> dict[str, Any]:
+    async def one(topic: _Topic, partition: _Partition, offset: _Offset) -> dict[str, Any]:
         return _whole(await _find(parts, topic, partition, offset))
 
     @router.post("/quarantine/{topic}/{partition}/{offset}/replay", summary="Send a record again to where it came from")
     async def replay(
-        topic: str, partition: int, offset: int, caller: Annotated[Caller, require("operate")]
+        topic: _Topic, partition: _Partition, offset: _Offset, caller: Annotated[Caller, require("operate")]
     ) -> dict[str, Any]:
         record = await _find(parts, topic, partition, offset)
         replayed = await _answered(lambda: quarantine.replay(parts.pool, parts.kafka, record.id, by=caller.name))
@@ -148,15 +154,26 @@ def _directory_routes(router: APIRouter, parts: Parts) -> None:
 
     @router.get("/directory/customers/{customer}", dependencies=[require("read")], summary="A customer's merged state")
     async def customer_state(
-        customer: str, after: str = "", limit: Annotated[int, Query(ge=1, le=_PAGE)] = _PAGE
+        customer: Annotated[str, PathParameter(pattern=IDENTIFIER_PATTERN)],
+        cursor: str | None = None,
+        limit: Annotated[int, Query(ge=1, le=_PAGE)] = _PAGE,
     ) -> dict[str, Any]:
+        listing = f"directory/{customer}"
+        after = decode_cursor(listing, cursor, tuple[str, str]) if cursor else ("", "")
         async with parts.pool.acquire() as conn:
             row = await conn.fetchrow(_QUERIES["customer"], customer)
             if row is None:
                 raise Problem("not-found", "The engine knows no such customer", 404)
             packages = await conn.fetch(_QUERIES["packages"], customer)
-            users = await conn.fetch(_QUERIES["assignments"], customer, after, limit)
-        return {**dict(row), "packages": [dict(one) for one in packages], "assignments": [dict(one) for one in users]}
+            users = await conn.fetch(_QUERIES["assignments"], customer, *after, limit + 1)
+        shown = users[:limit]
+        following = encode_cursor(listing, [shown[-1]["user"], shown[-1]["service"]]) if len(users) > limit else None
+        return {
+            **dict(row),
+            "packages": [dict(one) for one in packages],
+            "assignments": [dict(one) for one in shown],
+            "next_cursor": following,
+        }
 
 
 def _event_routes(router: APIRouter, parts: Parts) -> None:

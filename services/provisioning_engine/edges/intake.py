@@ -6,6 +6,7 @@ Nothing is answered here: the owner of the request's home shard does that, from 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,6 +23,8 @@ from eventlog.sqlfile import load_queries
 from services.provisioning_engine.edges.counts import Counts
 
 _QUERIES = load_queries(Path(__file__).parent.parent / "queries" / "intake.sql")
+
+_PRINTABLE = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]*")
 
 READER = "engine-requests"
 WIZARD_MARK = f'"source":"{WIZARD_SOURCE}"'.encode()
@@ -54,6 +57,7 @@ class RequestsFold:
 
     async def _take(self, conn: Connection, record: IncomingRecord) -> None:
         envelope = decode(record.topic, record.key, record.value, record.headers)
+        _refuse_control_characters(envelope)
         if await _came_before(conn, envelope):
             self._counts.duplicates.labels(record.topic).inc()
             return
@@ -66,6 +70,15 @@ class RequestsFold:
                 home = partition_of(word.request, SHARDS)
                 body = word.model_dump_json()
                 await conn.execute(_QUERIES["add_command"], word.request, home, word.TYPE, body, envelope.id)
+
+
+def _refuse_control_characters(envelope: AnyEnvelope) -> None:
+    """CloudEvents has none in its attributes, and a text of the database can't hold all of them."""
+    named = {name: getattr(envelope, name) for name in ("id", "source", "correlationid", "traceparent")}
+    bad = [name for name, text in named.items() if text and not _PRINTABLE.fullmatch(text)]
+    if bad:
+        problems = "; ".join(f"/{name}: has control characters" for name in bad)
+        raise UnreadableError(UnreadableReason.WRONG_SHAPE, problems)
 
 
 async def _came_before(conn: Connection, envelope: AnyEnvelope) -> bool:

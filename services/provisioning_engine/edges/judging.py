@@ -31,7 +31,8 @@ async def facts_about(conn: Connection, request: MigrationRequested, said_at: st
         plans={row["plan"]: row["active"] for row in plans},
         customers_listed=listed["customers"],
         users_listed=listed["users"],
-        missing_parts=request.selection.parts - listed["parts"],
+        missing_parts=await parts_missing(conn, request),
+        surplus_parts=listed["surplus_parts"],
         directory_behind=await directory_behind(conn, request),
         unknown_customers=await _sample(conn, "unknown_customers", request),
         unknown_users=await _sample(conn, "unknown_users", request, request.service) if service else Sample(),
@@ -54,17 +55,19 @@ async def directory_behind(conn: Connection, request: MigrationRequested) -> tup
         return ()
     rows = await conn.fetch(_QUERIES["positions"], directory_fold.READER, DIRECTORY.name)
     reached: Mapping[str, int] = {str(row["partition"]): row["next_offset"] for row in rows}
-    return tuple(
+    behind = [
         f"partition {partition} is at {reached.get(partition, 0):,} of {wanted:,}"
         for partition, wanted in sorted(request.seen.directory_position.items())
         if reached.get(partition, 0) < wanted
-    )
+    ]
+    more = len(behind) - DIRECTORY.partitions
+    return (*behind[: DIRECTORY.partitions], *([f"and {more:,} more"] if more > 0 else []))
 
 
 async def parts_missing(conn: Connection, request: MigrationRequested) -> int:
     """Count the selection's parts that didn't come yet."""
-    listed = (await conn.fetch(_QUERIES["listed"], request.request, request.selection.parts))[0]
-    return int(request.selection.parts - listed["parts"])
+    wanted = request.selection.parts
+    return wanted - int(await conn.fetchval(_QUERIES["parts_come"], request.request, wanted)) if wanted else 0
 
 
 async def _sample(conn: Connection, query: str, request: MigrationRequested, *more: str) -> Sample:

@@ -13,6 +13,7 @@ import asyncpg
 from contracts.provisioning import BatchPlanned, EngineEvent, UsersExcluded
 from contracts.topics import SHARDS
 from eventlog.database import Connection
+from eventlog.errors import LostLease
 from eventlog.lease import Lease
 from eventlog.record import OutgoingEvent
 from eventlog.sqlfile import load_queries
@@ -27,7 +28,7 @@ from services.provisioning_engine.domain.planner import (
     chained,
     plan,
 )
-from services.provisioning_engine.edges.step import NOTHING, Appended, Job, append_expected
+from services.provisioning_engine.edges.step import NOTHING, Appended, Job, append_expected, share_request
 from services.provisioning_engine.edges.wire import outgoing
 
 _QUERIES = load_queries(Path(__file__).parent.parent / "queries" / "planning.sql")
@@ -57,6 +58,7 @@ class _Lists:
 async def plan_step(conn: Connection, job: Job, lease: Lease) -> Appended:
     """Plan the next customers of the lease's shard; everything of it commits together, or nothing."""
     async with conn.transaction():
+        await share_request(conn, job.id)
         held = await conn.fetchrow(_QUERIES["hold_shard"], job.id, lease.shard)
         if held is None or held["state"] != RequestState.PLANNING or held["planning_done"]:
             return NOTHING
@@ -196,6 +198,8 @@ async def _store(
     if page.done:
         await conn.execute(_TELL)
     if not count:
+        if not await conn.fetchval(_QUERIES["still_owner"], lease.shard, lease.epoch, lease.owner):
+            raise LostLease(lease.shard, lease.epoch)
         return Appended(more=not page.done, told=page.done)
     appended = await append_expected(
         conn,

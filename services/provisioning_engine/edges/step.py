@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from contracts.requests import MigrationRequested
@@ -11,12 +12,19 @@ from eventlog.errors import EventLogError
 from eventlog.lease import Lease
 from eventlog.ledger import append
 from eventlog.record import OutgoingEvent
+from eventlog.sqlfile import load_queries
 from services.provisioning_engine.domain.outcomes import Result
 from services.provisioning_engine.edges.wire import Thread
+
+_HOLDS = load_queries(Path(__file__).parent.parent / "queries" / "holds.sql")
 
 
 class SequenceMoved(EventLogError):  # noqa: N818 - it reads as what happened
     """Somebody else appended to the shard between the step's begin and its end; it is tried again."""
+
+
+class UnknownConnector(EventLogError):  # noqa: N818 - it reads as what happened
+    """A service got another connector after its request was judged; the step waits until that is mended."""
 
 
 class Job(NamedTuple):
@@ -48,6 +56,17 @@ class Appended(NamedTuple):
 
 
 NOTHING = Appended()
+
+
+async def share_request(conn: Connection, request: str) -> None:
+    """Take a worker's place beside the request's other workers, before its row is held FOR SHARE."""
+    await conn.execute(_HOLDS["share"], request)
+
+
+async def claim_request(conn: Connection, request: str) -> None:
+    """Wait for the request's workers of this moment, before its row is held FOR UPDATE."""
+    await conn.execute(_HOLDS["claim"], request)
+
 
 Encode = Callable[[int], list[OutgoingEvent]]
 

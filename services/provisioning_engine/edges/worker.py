@@ -28,7 +28,7 @@ from services.provisioning_engine.edges.execution import execute_step
 from services.provisioning_engine.edges.planning import plan_step
 from services.provisioning_engine.edges.shard import ShardWork
 from services.provisioning_engine.edges.simulated import SimulatedConnector
-from services.provisioning_engine.edges.step import NOTHING, Appended, Job, SequenceMoved
+from services.provisioning_engine.edges.step import NOTHING, Appended, Job, SequenceMoved, UnknownConnector
 
 _QUERIES = load_queries(Path(__file__).parent.parent / "queries" / "coordination.sql")
 _log = structlog.get_logger("engine.worker")
@@ -134,7 +134,7 @@ class Worker:
 
     async def _begin(self, lease: Lease) -> None:
         relay = Relay(self._pool, self._outlet, PROVISIONING.name, lease, alarms=self._alarms)
-        self._shards[lease.shard] = ShardWork(lease, relay, self.look)
+        self._shards[lease.shard] = ShardWork(lease, relay, self.look, self._alarms)
 
     async def _end(self, lease: Lease) -> None:
         work = self._shards.pop(lease.shard, None)
@@ -280,6 +280,8 @@ class Worker:
         name, options = await judging.connector_of(conn, job.request.service)
         if name == "internal":
             return None
+        if name != "simulated":
+            raise UnknownConnector(f"the connector {name} of the service {job.request.service} is not known here")
         if (name, options) not in self._connectors:
             self._connectors[name, options] = SimulatedConnector(json.loads(options))
         return self._connectors[name, options]

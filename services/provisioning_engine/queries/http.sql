@@ -25,4 +25,4 @@ WHERE customer = $1 AND (provisioned OR used > 0 OR reserved > 0) ORDER BY servi
 -- name: assignments
 -- A customer's users and their plans.
 SELECT service, user_id AS "user", plan, source_revision, moved_revision FROM assignment
-WHERE customer = $1 AND plan IS NOT NULL AND user_id > $2 ORDER BY user_id, service LIMIT $3;
+WHERE customer = $1 AND plan IS NOT NULL AND (user_id, service) > ($2, $3) ORDER BY user_id, service LIMIT $4;

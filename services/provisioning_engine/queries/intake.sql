@@ -13,8 +13,8 @@ VALUES ($1, $2, 'received', $3, $4, $5, $6, $7)
 ON CONFLICT (request) DO NOTHING RETURNING request;
 
 -- name: request_state
--- Where a request stands.
-SELECT state FROM request WHERE request = $1;
+-- Where a request stands; nobody judges it before this part of its selection is written.
+SELECT state FROM request WHERE request = $1 FOR SHARE;
 
 -- name: add_part
 -- A part of a selection; no row: this part was here before.

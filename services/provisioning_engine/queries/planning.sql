@@ -1,11 +1,12 @@
 -- name: hold_shard
--- How far the planning of a request is in a shard; the request's row is held until the step commits.
+-- How far the planning of a request is in a shard; the request's row is held until the step commits, and the
+-- shard's part of it is this step's alone.
 SELECT r.state, now() AS now, s.planning_done, s.cursor_customer, s.cursor_user, s.next_batch, s.next_exclusion,
     s.hash, s.excluded_by_reason, s.packages,
     (SELECT next_sequence FROM shard WHERE shard = $2) AS next_sequence
 FROM request AS r JOIN request_shard AS s ON s.request = r.request
 WHERE r.request = $1 AND s.shard = $2
-FOR SHARE OF r;
+FOR SHARE OF r FOR UPDATE OF s;
 
 -- name: lists
 -- Which lists a request has.
@@ -100,6 +101,10 @@ SELECT r.customer, $1, r.plan, $2, r.seats
 FROM unnest($3::text[], $4::text[], $5::bigint[]) AS r (customer, plan, seats)
 ORDER BY 1, 3
 ON CONFLICT (customer, service, plan) DO UPDATE SET reserved = t.reserved + EXCLUDED.reserved;
+
+-- name: still_owner
+-- Fences a step that appends nothing: no row if somebody else owns the shard by now.
+SELECT true FROM shard WHERE shard = $1 AND epoch = $2 AND owner = $3 FOR SHARE;
 
 -- name: advance
 -- The planning of this shard is further now.

@@ -7,11 +7,15 @@ SELECT connector, options FROM service WHERE service = $1;
 SELECT plan, active FROM plan WHERE service = $1 AND plan = ANY ($2::text[]);
 
 -- name: listed
--- How much was listed, and how many parts came.
+-- How much was listed, and how many parts came that the request does not name.
 SELECT
     (SELECT count(*) FROM selection_customer WHERE request = $1 AND NOT excluded) AS customers,
     (SELECT count(*) FROM selection_user WHERE request = $1 AND NOT excluded) AS users,
-    (SELECT count(*) FROM selection_part WHERE request = $1 AND part <= $2) AS parts;
+    (SELECT count(*) FROM selection_part WHERE request = $1 AND part > $2) AS surplus_parts;
+
+-- name: parts_come
+-- How many of a selection's parts came; asked again and again while a request waits for them.
+SELECT count(*) FROM selection_part WHERE request = $1 AND part <= $2;
 
 -- name: unknown_customers
 -- Listed customers that the directory doesn't have.

@@ -1,0 +1,8 @@
+-- name: share
+-- Workers of a request work side by side. This queue is fair, which the row's own lock is not: whoever wants the
+-- request alone is not overtaken by workers that come later.
+SELECT pg_advisory_xact_lock_shared(7203002, hashtext($1));
+
+-- name: claim
+-- Whoever changes a request's state waits for the workers of this moment only.
+SELECT pg_advisory_xact_lock(7203002, hashtext($1));
