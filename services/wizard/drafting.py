@@ -3,8 +3,6 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-import asyncpg
-
 from contracts.requests import UserRef
 from services.wizard.domain.checks import (
     Found,
@@ -30,7 +28,6 @@ class DraftView:
     draft: Draft
     steps: list[Step]
     totals: Totals
-    by_mapping: list[asyncpg.Record]
 
 
 def invalid(found: Sequence[Found]) -> Problem:
@@ -67,12 +64,11 @@ async def editable(conn: Connection, draft_id: str, if_match: str | None) -> Dra
 async def view(conn: Connection, draft: Draft) -> DraftView:
     """Give a draft with its steps and totals; those of a finished one are what was asked for."""
     catalogue = await directory_store.catalogue(conn, draft.service)
-    if draft.request is not None:
+    if draft.request is None:
+        totals = await selection_store.totals(conn, draft.draft)
+    else:
         totals = await _asked_totals(conn, draft.request)
-        return DraftView(draft, steps_of(draft, catalogue, totals), totals, [])
-    totals = await selection_store.totals(conn, draft.draft)
-    by_mapping = await selection_store.totals_by_mapping(conn, draft.draft)
-    return DraftView(draft, steps_of(draft, catalogue, totals), totals, by_mapping)
+    return DraftView(draft, steps_of(draft, catalogue, totals), totals)
 
 
 async def _asked_totals(conn: Connection, request: str) -> Totals:

@@ -42,6 +42,17 @@ class Draft:
     request: str | None
 
 
+class MappingTotals(NamedTuple):
+    """Customers and users on a source plan, and those of them that are selected."""
+
+    from_plan: str
+    to_plan: str | None
+    matching_customers: int
+    matching_users: int
+    customers: int
+    users: int
+
+
 class Totals(NamedTuple):
     """What the draft's selection amounts to, by the view at this moment.
 
@@ -53,6 +64,7 @@ class Totals(NamedTuple):
     matching_customers: int
     users: int
     matching_users: int
+    mappings: tuple[MappingTotals, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -154,7 +154,7 @@ def totals(view: DraftView) -> dict[str, Any]:
         "matching_customers": view.totals.matching_customers,
         "users": view.totals.users,
         "matching_users": view.totals.matching_users,
-        "mappings": [dict(row) for row in view.by_mapping],
+        "mappings": [mapping._asdict() for mapping in view.totals.mappings],
     }
 
 

@@ -9,7 +9,7 @@ import asyncpg
 from contracts.requests import UserRef
 from eventlog.sqlfile import load_queries
 from services.wizard.domain.asked import AskedSelection
-from services.wizard.domain.draft import Totals
+from services.wizard.domain.draft import MappingTotals, Totals
 from serving.postgres import Connection
 
 _QUERIES = load_queries(Path(__file__).parent.parent / "queries" / "selection.sql")
@@ -34,27 +34,22 @@ class CustomerFilter(NamedTuple):
     plan: str | None = None
 
 
-async def totals_by_mapping(conn: Connection, draft: str) -> list[asyncpg.Record]:
-    """Give customers and users, matching and selected, per mapping."""
-    return list(await conn.fetch(_QUERIES["totals"], draft))
-
-
 async def totals(conn: Connection, draft: str) -> Totals:
     """Give what the selection amounts to, users named one by one who are on no source plan included."""
-    by_mapping = await totals_by_mapping(conn, draft)
-    customers = await conn.fetchrow(_QUERIES["totals_of_customers"], draft)
-    listed = (0, 0)
-    if not await has_whole_customers(conn, draft):
-        row = await conn.fetchrow(_QUERIES["listed_elsewhere"], draft)
-        listed = (row["users"], row["customers"]) if row else listed
-    if customers is None:
+    row = await conn.fetchrow(_QUERIES["totals"], draft)
+    if row is None:
         raise AssertionError(draft)
+    listed_users = listed_customers = 0
+    if not await has_whole_customers(conn, draft):
+        listed_users, listed_customers = await conn.fetchrow(_QUERIES["listed_elsewhere"], draft) or (0, 0)
+    mappings = tuple(MappingTotals(**mapping) for mapping in row["mappings"])
     return Totals(
-        customers_in_scope=customers["in_scope"] + listed[1],
-        customers=customers["customers"] + listed[1],
-        matching_customers=customers["matching_customers"],
-        users=sum(row["users"] for row in by_mapping) + listed[0],
-        matching_users=sum(row["matching_users"] for row in by_mapping),
+        customers_in_scope=row["in_scope"] + listed_customers,
+        customers=row["customers"] + listed_customers,
+        matching_customers=row["matching_customers"],
+        users=sum(mapping.users for mapping in mappings) + listed_users,
+        matching_users=sum(mapping.matching_users for mapping in mappings),
+        mappings=mappings,
     )
 
 

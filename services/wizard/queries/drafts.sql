@@ -79,13 +79,13 @@ UPDATE draft SET state = 'discarded', version = version + 1, updated_at = now()
 WHERE draft = $1 AND state = 'open';
 
 -- name: forget_exceptions
--- Exceptions of drafts that have ended: a request has its lists in the ledger.
-WITH ended AS (
-    SELECT draft FROM draft WHERE state <> 'open'
-), gone AS (
-    DELETE FROM draft_customer WHERE draft IN (SELECT draft FROM ended)
+-- Exceptions that belong to no open draft: a request has its lists in the ledger.
+WITH gone AS (
+    DELETE FROM draft_customer x
+    WHERE NOT EXISTS (SELECT FROM draft d WHERE d.draft = x.draft AND d.state = 'open')
 )
-DELETE FROM draft_user WHERE draft IN (SELECT draft FROM ended);
+DELETE FROM draft_user x
+WHERE NOT EXISTS (SELECT FROM draft d WHERE d.draft = x.draft AND d.state = 'open');
 
 -- name: forget_old
 -- Drafts that nobody has touched for 90 days.

@@ -1,28 +1,40 @@
 -- name: totals
--- What the selection amounts to, per mapping.
-SELECT from_plan, to_plan, count(*) AS matching_customers, sum(users)::bigint AS matching_users,
-       count(*) FILTER (WHERE selected > 0) AS customers, sum(selected)::bigint AS users
-FROM selection_of($1)
-GROUP BY from_plan, to_plan;
-
--- name: totals_of_customers
--- Customers that match and customers that are selected, each counted once whatever its plans.
-SELECT count(DISTINCT customer) AS matching_customers,
-       count(DISTINCT customer) FILTER (WHERE in_scope) AS in_scope,
-       count(DISTINCT customer) FILTER (WHERE selected > 0) AS customers
-FROM selection_of($1);
+-- What the selection amounts to: customers, each counted once whatever its plans, and users per mapping.
+WITH selection AS MATERIALIZED (
+    SELECT * FROM selection_of($1)
+), by_customer AS (
+    SELECT bool_or(in_scope) AS in_scope, bool_or(selected > 0) AS selected FROM selection GROUP BY customer
+), by_mapping AS (
+    SELECT from_plan, to_plan, count(*) AS matching_customers, sum(users)::bigint AS matching_users,
+           count(*) FILTER (WHERE selected > 0) AS customers, sum(selected)::bigint AS users
+    FROM selection
+    GROUP BY from_plan, to_plan
+)
+SELECT (SELECT count(*) FROM by_customer) AS matching_customers,
+       (SELECT count(*) FROM by_customer WHERE in_scope) AS in_scope,
+       (SELECT count(*) FROM by_customer WHERE selected) AS customers,
+       (SELECT coalesce(json_agg(row_to_json(m) ORDER BY from_plan), '[]') FROM by_mapping m) AS mappings;
 
 -- name: listed_elsewhere
 -- Users named one by one who are on no source plan: they are asked for, and the engine excludes them with a reason.
 -- customers: those of which nobody else is selected.
-SELECT count(*) AS users, count(DISTINCT u.customer) FILTER (WHERE h.customer IS NULL) AS customers
-FROM draft d
-JOIN draft_user u ON u.draft = d.draft AND u.selected
-LEFT JOIN (SELECT DISTINCT customer FROM selection_of($1) WHERE selected > 0) h ON h.customer = u.customer
-LEFT JOIN draft_customer x ON x.draft = d.draft AND x.customer = u.customer
-LEFT JOIN assignment a ON a.customer = u.customer AND a.service = d.service AND a.user_id = u.user_id
-WHERE d.draft = $1 AND coalesce(x.selected, d.customers_base) AND NOT coalesce(x.users_selected, d.users_base)
-  AND (a.plan IS NULL OR NOT a.plan = ANY (d.from_plans));
+WITH listed AS (
+    SELECT count(*) FILTER (WHERE a.plan = ANY (d.from_plans)) AS matching,
+           count(*) FILTER (WHERE (a.plan = ANY (d.from_plans)) IS NOT TRUE) AS elsewhere
+    FROM draft d
+    JOIN draft_user u ON u.draft = d.draft AND u.selected
+    LEFT JOIN draft_customer x ON x.draft = d.draft AND x.customer = u.customer
+    LEFT JOIN LATERAL (
+        SELECT a.plan FROM assignment a
+        WHERE a.customer = u.customer AND a.service = d.service AND a.user_id = u.user_id
+        OFFSET 0
+    ) a ON true
+    WHERE d.draft = $1 AND coalesce(x.selected, d.customers_base) AND NOT coalesce(x.users_selected, d.users_base)
+    GROUP BY u.customer
+)
+SELECT coalesce(sum(elsewhere), 0)::bigint AS users,
+       count(*) FILTER (WHERE elsewhere > 0 AND matching = 0) AS customers
+FROM listed;
 
 -- name: capacity
 -- Packages that are missing and packages without enough room, per destination.

@@ -109,9 +109,9 @@ async def test_counts_and_published_selection_equal_the_check_boxes_of_everybody
         await view.fold([record(e) for e in catalogue()])
     brute_force = {pair for pair in PAIRS if on_silver(pair) and choices.selects(*pair)}
     draft = await stored(view, choices)
-    by_mapping = await selection_store.totals_by_mapping(view.conn, draft)
-    assert sum(row["users"] for row in by_mapping) == len(brute_force)
-    assert sum(row["customers"] for row in by_mapping) == len({customer for customer, _ in brute_force})
+    totals = await selection_store.totals(view.conn, draft)
+    assert sum(mapping.users for mapping in totals.mappings) == len(brute_force)
+    assert sum(mapping.customers for mapping in totals.mappings) == len({customer for customer, _ in brute_force})
     selection, parts = await published(view, draft, base=choices.customers_base and choices.users_base)
     assert {pair for pair in meant(selection, parts, PAIRS) if on_silver(pair)} == brute_force
     assert len(parts) == selection["parts"]
