@@ -54,7 +54,7 @@ class MadeCustomer:
     def __init__(self, number: int, size: int, reseller: MadeReseller, chance: random.Random) -> None:
         """Make up the customer with that number, with so many users."""
         self.name = f"{chance.choice(PLACES)} {chance.choice(TRADES)}"
-        slug = _slug(self.name)
+        slug = slug_of_name(self.name)
         self.customer = f"c{number:06d}-{slug}"
         self.reseller = reseller
         self.active = chance.random() >= _INACTIVE_CUSTOMERS
@@ -87,7 +87,7 @@ def made_resellers(users: int, seed: int) -> list[MadeReseller]:
         name = f"{chance.choice(PLACES)} {chance.choice(RESELLER_FORMS)}"
         upper = max(2, number // 4)
         parent = "provider" if at < upper else resellers[1 + chance.randrange(upper)].reseller
-        resellers.append(MadeReseller(f"r{at + 1:03d}-{_slug(name)}", name, parent))
+        resellers.append(MadeReseller(f"r{at + 1:03d}-{slug_of_name(name)}", name, parent))
     return resellers
 
 
@@ -165,10 +165,11 @@ _PLAIN = {0xF8: "o", 0x131: "i"}
 """Letters that have no plain letter inside: o with a stroke, i without a dot."""
 
 
-def _slug(name: str) -> str:
+def slug_of_name(name: str) -> str:
+    """Give a name in lower case ASCII letters, digits and dashes."""
     letters = unicodedata.normalize("NFKD", name.lower().translate(_PLAIN)).encode("ascii", "ignore")
     return "".join(letter if letter.isalnum() else "-" for letter in letters.decode())
 
 
-_FIRST_SLUGS = tuple(_slug(name) for name in FIRST_NAMES)
-_LAST_SLUGS = tuple(_slug(name).replace("-", "") for name in LAST_NAMES)
+_FIRST_SLUGS = tuple(slug_of_name(name) for name in FIRST_NAMES)
+_LAST_SLUGS = tuple(slug_of_name(name).replace("-", "") for name in LAST_NAMES)
