@@ -8,6 +8,7 @@ import secrets
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -23,6 +24,16 @@ TOKENS: dict[str, tuple[Scope, ...]] = {
 }
 
 
+def _database_settings(url: str) -> dict[str, str]:
+    """Give what says where the database is; a password never stands in its URL."""
+    parts = urlsplit(url)
+    place = parts.netloc.rpartition("@")[2]
+    plain = parts._replace(netloc=f"{parts.username}@{place}" if parts.username else place).geturl()
+    return {"PLANSHIFT_DATABASE_URL": plain} | (
+        {"PLANSHIFT_DATABASE_PASSWORD": parts.password} if parts.password else {}
+    )
+
+
 class Wizard:
     """One database and one prefix of topics; the process on them can die and start again."""
 
@@ -34,7 +45,7 @@ class Wizard:
         self._environment = os.environ | {
             "PLANSHIFT_KAFKA": kafka,
             "PLANSHIFT_TOPIC_PREFIX": prefix,
-            "PLANSHIFT_DATABASE_URL": database,
+            **_database_settings(database),
             "PLANSHIFT_TOKENS_FILE": str(folder / "tokens.json"),
             "PLANSHIFT_TRACKER_URL": "http://tracker.example",
         }
