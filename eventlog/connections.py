@@ -13,6 +13,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
+from eventlog import leniency
 from eventlog.database import TRANSIENT_ERRORS
 
 _log = structlog.get_logger("eventlog.connections")
@@ -76,6 +77,7 @@ MAX_REQUEST_BYTES = 16 * 1024 * 1024
 
 def make_consumer(kafka: KafkaSettings) -> AIOKafkaConsumer:
     """Consumer without a group, for looking at a topic; never jumps silently."""
+    leniency.install()
     return AIOKafkaConsumer(
         **kafka.client_arguments(),
         enable_auto_commit=False,

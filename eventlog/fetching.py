@@ -18,6 +18,7 @@ from faststream.kafka import KafkaBroker, KafkaMessage
 from faststream.kafka.message import FAKE_CONSUMER
 from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLScram512
 
+from eventlog import leniency
 from eventlog.connections import KafkaSettings
 from eventlog.positions import PartitionKey
 from eventlog.record import IncomingRecord, from_raws
@@ -67,6 +68,7 @@ class Fetching:
 
     async def start(self) -> None:
         """Connect and begin. Raises what aiokafka raises while Kafka is away or a topic is missing."""
+        leniency.install()
         self._broker = KafkaBroker(
             self._kafka.bootstrap,
             client_id=self._kafka.client_id,

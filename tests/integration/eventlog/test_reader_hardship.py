@@ -1,9 +1,12 @@
 """A reader whose fold fails, whose servers go away, or whose records are odd."""
 
+import asyncio
 from collections.abc import Sequence
 
 import asyncpg
+import pytest
 from aiokafka import AIOKafkaProducer
+from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 
 from eventlog.connections import KafkaSettings
 from eventlog.database import Connection, Pool
@@ -102,6 +105,41 @@ async def test_unreadable_headers_and_empty_values_reach_the_fold_as_they_are(
         (None, 900_000, ()),
     ]
     assert seen[0].type is None
+
+
+class _BadName(str):
+    """A header name that no client of good manners would send."""
+
+    __slots__ = ()
+
+    def encode(self, *_args: object) -> bytes:
+        return b"\xff\xfe"
+
+
+@pytest.mark.parametrize("compression", [0, 3, 4])
+async def test_a_header_name_that_is_not_utf8_stops_nothing(
+    pool: Pool, settings: KafkaSettings, topic: str, compression: int
+) -> None:
+    seen: list[IncomingRecord] = []
+
+    async def fold(_conn: Connection, records: Sequence[IncomingRecord]) -> None:
+        seen.extend(records)
+
+    producer = AIOKafkaProducer(bootstrap_servers=settings.bootstrap)
+    await producer.start()
+    await producer.send_and_wait(topic, b"before", partition=0)
+    batch = producer.create_batch()
+    batch._builder = _DefaultRecordBatchBuilderPy(
+        2, compression, is_transactional=0, producer_id=-1, producer_epoch=-1, base_sequence=-1, batch_size=10_000
+    )
+    for value, name in ((b"good", "fine"), (b"bad", _BadName("x")), (b"good too", "fine")):
+        batch.append(timestamp=1, key=b"k", value=value, headers=[(name, b"v")])
+    await asyncio.wait_for(await producer.send_batch(batch, topic, partition=0), 10)
+    await producer.send_and_wait(topic, b"after", partition=0)
+    await producer.stop()
+    async with running(reader_of(pool, settings, fold=fold).run()):
+        await eventually(lambda: [r.value for r in seen] == [b"before", b"good", b"bad", b"good too", b"after"])
+    assert seen[2].headers == (("\\xff\\xfe", b"v"),)
 
 
 async def test_a_record_of_five_megabytes_passes(
