@@ -24,7 +24,7 @@ TOKENS: dict[str, tuple[Scope, ...]] = {
 }
 
 
-def _database_settings(url: str) -> dict[str, str]:
+def database_settings(url: str) -> dict[str, str]:
     """Give what says where the database is; a password never stands in its URL."""
     parts = urlsplit(url)
     place = parts.netloc.rpartition("@")[2]
@@ -45,7 +45,7 @@ class Wizard:
         self._environment = os.environ | {
             "PLANSHIFT_KAFKA": kafka,
             "PLANSHIFT_TOPIC_PREFIX": prefix,
-            **_database_settings(database),
+            **database_settings(database),
             "PLANSHIFT_TOKENS_FILE": str(folder / "tokens.json"),
             "PLANSHIFT_TRACKER_URL": "http://tracker.example",
         }

@@ -1,0 +1,1 @@
+"""Tests of the provisioning engine on a real Kafka and a real Postgres."""
