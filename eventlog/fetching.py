@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import uuid
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
@@ -50,12 +50,14 @@ class Fetching:
         intake: Intake,
         *,
         counted: Collection[str],
+        on_revoked: Callable[[PartitionKey], None],
     ) -> None:
         self._kafka = kafka
         self._group = group
         self._marks = {kafka.topic(name): mark for name, mark in topics.items()}
         self._names = {kafka.topic(name): name for name in topics}
         self._counted = {kafka.topic(name) for name in counted}
+        self._on_revoked = on_revoked
         self._slots = slots
         self._intake = intake
         self._broker: KafkaBroker | None = None
@@ -136,20 +138,24 @@ class Fetching:
             with contextlib.suppress(IllegalStateError):
                 self.consumer.pause(slot.place)
 
-    def assign(self, place: TopicPartition) -> None:
-        """A partition is ours: fetch nothing until its stored position was read.
+    def assign_all(self, places: Collection[TopicPartition]) -> None:
+        """These partitions are ours, or none: fetch nothing until their stored positions were read.
 
-        There is no await before the seek, so nothing could be fetched from where Kafka believes us to be.
+        There is no await before the seeks, so nothing could be fetched from where Kafka believes us to be.
         """
-        slot = Slot(PartitionKey(self._names[place.topic], place.partition), place)
-        if self.consumer is not None:
-            self.consumer.pause(place)
-            self.consumer.seek(place, 0)
-        self._slots.assign(slot)
+        for place in places:
+            slot = Slot(PartitionKey(self._names[place.topic], place.partition), place)
+            if self.consumer is not None:
+                self.consumer.pause(place)
+                self.consumer.seek(place, 0)
+            self._slots.assign(slot)
+        self._slots.ever_assigned = True
 
     def revoke(self, place: TopicPartition) -> None:
         """A partition isn't ours any more; what was fetched of it is dropped."""
-        self._slots.revoke(PartitionKey(self._names[place.topic], place.partition))
+        key = PartitionKey(self._names[place.topic], place.partition)
+        self._slots.revoke(key)
+        self._on_revoked(key)
 
     async def _decode(self, message: KafkaMessage) -> list[Batch]:
         """Batches of what was fetched, each bound to the generation of its slot right when it was fetched."""
@@ -194,8 +200,7 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
             self._fetching.revoke(place)
 
     async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
-        for place in assigned:
-            self._fetching.assign(place)
+        self._fetching.assign_all(assigned)
 
 
 async def _parse(raw: tuple[ConsumerRecord[Any, Any], ...]) -> KafkaMessage:

@@ -215,7 +215,7 @@ class Folding:
 
     def _after_step(self, slot: Slot, step: Step) -> None:
         place, after = str(slot.key), step.after
-        if slot.retry_wait_s and step.fold:
+        if slot.retry_wait_s and step.before.stored != after.stored:
             slot.retry_wait_s = 0.0
             self._alarms.clear(POISON, place)
         if after.stopped is not None:

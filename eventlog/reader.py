@@ -15,9 +15,10 @@ from eventlog.alarms import Alarms
 from eventlog.connections import AWAY_ERRORS, KafkaSettings, Patience, keep_trying
 from eventlog.database import Pool
 from eventlog.fetching import Fetching
-from eventlog.folding import AfterCommit, Fold, Folding, TypeFilter
+from eventlog.folding import GAP, POISON, AfterCommit, Fold, Folding, TypeFilter
+from eventlog.placing import OUT_OF_RANGE, STOPPED
 from eventlog.positions import PartitionKey, load_all
-from eventlog.slots import Intake, Slots
+from eventlog.slots import Intake, Slot, Slots
 
 __all__ = ["Fold", "Place", "Reader", "Subscription"]
 
@@ -28,7 +29,11 @@ _HINT_EVERY_S = 0.25
 _ENDS_EVERY_S = 1.0
 _ANSWER_WITHIN_S = 4.0
 _LOOK_AT_OTHERS_S = 0.1
+_STALLED_AFTER_S = 30.0
 _MAX_INTAKE_BYTES = 32 * 1024 * 1024
+
+STALLED = "stalled"
+_ALARM_KINDS = (GAP, POISON, STOPPED, OUT_OF_RANGE, STALLED)
 
 
 class Subscription(NamedTuple):
@@ -102,6 +107,7 @@ class Reader:
             self._slots,
             intake,
             counted=[s.topic for s in subscriptions if s.sequenced],
+            on_revoked=self._forget_alarms,
         )
         self._folding = Folding(
             pool,
@@ -199,6 +205,11 @@ class Reader:
             reached = {key: progress.next_offset for key, progress in stored.items()} | reached
         return {key: offset for key, offset in wanted.items() if reached.get(key, 0) < offset}
 
+    def _forget_alarms(self, key: PartitionKey) -> None:
+        """Whoever works on the partition next finds out for himself."""
+        for kind in _ALARM_KINDS:
+            self.alarms.clear(kind, str(key))
+
     async def _watch_ends(self) -> None:
         """Where the partitions end, for the lag; a place behind the end is looked at anew."""
         while True:
@@ -216,11 +227,21 @@ class Reader:
             for slot in slots:
                 slot.end_offset = ends[slot.place]
                 slot.note_position(await self._fetching.position(slot.place))
-                if slot.progress is not None and slot.progress.next_offset > slot.end_offset:
-                    self._fetching.pause(slot)
-                    slot.take_out()
+                self._look_at(slot)
             _lag.labels(self._name).set(self.lag)
             _behind.labels(self._name).set(self.seconds_behind)
+
+    def _look_at(self, slot: Slot) -> None:
+        """A place behind the partition's end is sought anew; one that doesn't move, for no known reason, alarms."""
+        end, progress = slot.end_offset, slot.progress
+        if progress is not None and end is not None and progress.next_offset > end:
+            self._fetching.pause(slot)
+            slot.take_out()
+        still_s = 0.0 if self._folding.is_waiting else slot.stands_still_for_s()
+        if still_s > _STALLED_AFTER_S:
+            self.alarms.raise_(STALLED, str(slot.key), f"nothing was folded for {still_s:.0f} s", reader=self._name)
+        else:
+            self.alarms.clear(STALLED, str(slot.key))
 
     async def _hint_offsets(self) -> None:
         """Tell Kafka how far the partitions are, for lag monitors; nothing here relies on it."""

@@ -33,6 +33,8 @@ class Slot:
     seen: SeenIds = field(default_factory=SeenIds)
     end_offset: int | None = None
     decoded_to: int = 0
+    watched: tuple[int, int] = (-1, -1)
+    moved_at: float = field(default_factory=time.monotonic)
     tail: int | None = None
     pass_to: int | None = None
     retry_at: float = 0.0
@@ -67,6 +69,9 @@ class Slot:
         A partition may end with offsets that hold no record (markers of another program's transaction). When the
         consumer stands at the end, twice in a row, with nothing left to fold, they can be passed.
         """
+        place = self.shown
+        if place is not None and self.watched != (place.next_offset, place.last_sequence):
+            self.watched, self.moved_at = (place.next_offset, place.last_sequence), time.monotonic()
         tail = position if self._is_tail(position) else None
         self.pass_to = tail if tail == self.tail else None
         self.tail = tail
@@ -81,6 +86,12 @@ class Slot:
             and self.decoded_to <= place.next_offset < position
         )
 
+    def stands_still_for_s(self) -> float:
+        """How long nothing was folded although something is there, and nobody has said why; else 0."""
+        if not self.lag or self.progress is None or self.progress.gap is not None:
+            return 0.0
+        return time.monotonic() - self.moved_at
+
     @property
     def lag(self) -> int | None:
         """Records not yet folded; None when the partition's end isn't known yet."""
@@ -94,7 +105,6 @@ class Slots:
 
     def __init__(self) -> None:
         self._slots: dict[PartitionKey, Slot] = {}
-        self.changed = asyncio.Event()
         self.ever_assigned = False
 
     def __iter__(self) -> Iterator[Slot]:
@@ -107,8 +117,6 @@ class Slots:
     def assign(self, slot: Slot) -> None:
         """A partition is ours."""
         self._slots[slot.key] = slot
-        self.ever_assigned = True
-        self.changed.set()
 
     def revoke(self, key: PartitionKey) -> None:
         """A partition isn't ours any more."""

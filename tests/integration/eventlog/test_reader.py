@@ -227,3 +227,15 @@ async def test_two_readers_that_both_think_a_partition_theirs_fold_it_once(
         for first in range(1, 301, 5):
             await send(producer, topic, range(first, first + 5))
         await all_folded(pool, ids(*range(1, 301)), within=30)
+
+
+async def test_a_reader_without_a_partition_is_ready_and_takes_over_the_alarms_with_the_partition(
+    pool: Pool, settings: KafkaSettings, topic: str, producer: AIOKafkaProducer
+) -> None:
+    await send(producer, topic, [1, 3])
+    one, two = reader_of(pool, settings), reader_of(pool, settings)
+    async with running(two.run()):
+        async with running(one.run()):
+            await eventually(lambda: one.ready and two.ready and len(one.places) + len(two.places) == 1, within=20)
+            await eventually(lambda: sorted(alarm_kinds(one) + alarm_kinds(two)) == ["gap"])
+        await eventually(lambda: alarm_kinds(two) == ["gap"], within=20)
