@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from contracts.codec import encode
 from contracts.envelope import ENGINE_SOURCE, wrap
@@ -55,9 +55,10 @@ def migrated_users(
 
     The text around what differs is cut out of one event that the contracts encoded, so both can't drift apart.
     """
-    head, after_id, after_subject, after_sequence, after_user, after_position, tail = _template(
-        thread, service, batch, time
-    )
+    template = _template(thread, service, batch, time)
+    if template is None:
+        return _one_by_one(thread, service, batch, time, first_sequence, migrated)
+    head, after_id, after_subject, after_sequence, after_user, after_position, tail = template
     start, end = event_ids.user_ended(thread.request, batch.no, "|", batch.attempt).split("|")
     kind, key = UserMigrated.TYPE, batch.customer
     return [
@@ -72,27 +73,53 @@ def migrated_users(
     ]
 
 
-def _template(thread: Thread, service: str, batch: Batch, time: datetime) -> list[str]:
-    data = _unchecked_user_migrated(thread.request, service, batch)
+def _template(thread: Thread, service: str, batch: Batch, time: datetime) -> list[str] | None:
+    """Give the texts between what differs; none if a name in the event looks like one of the marks."""
+    data = _user_migrated(thread.request, service, batch, _POSITION, _USER, _REVISION)
     event_id = event_ids.user_ended(thread.request, batch.no, _POSITION, batch.attempt)
     rest = outgoing(thread, event_id, data, time, _SEQUENCE).body.decode()
+    marks = [str(mark) for mark in (_POSITION, _USER, f"{_SEQUENCE:020d}", _USER, _POSITION, _REVISION)]
+    if any(rest.count(mark) != marks.count(mark) for mark in marks):
+        return None
     parts = []
-    for mark in (_POSITION, _USER, f"{_SEQUENCE:020d}", _USER, _POSITION, _REVISION):
-        part, rest = rest.split(str(mark), 1)
+    for mark in marks:
+        part, rest = rest.split(mark, 1)
         parts.append(part)
     return [*parts, rest]
 
 
-def _unchecked_user_migrated(request: str, service: str, batch: Batch) -> Any:  # noqa: ANN401 - a model with marks in it
+def _one_by_one(
+    thread: Thread,
+    service: str,
+    batch: Batch,
+    time: datetime,
+    first_sequence: int,
+    migrated: Sequence[tuple[int, str, int]],
+) -> list[OutgoingEvent]:
+    """Give the same events without a template."""
+    return [
+        outgoing(
+            thread,
+            event_ids.user_ended(thread.request, batch.no, position, batch.attempt),
+            _user_migrated(thread.request, service, batch, position, user, revision),
+            time,
+            sequence,
+        )
+        for sequence, (position, user, revision) in enumerate(migrated, first_sequence)
+    ]
+
+
+def _user_migrated(request: str, service: str, batch: Batch, position: int, user: str, revision: int) -> UserMigrated:
+    """Give the event's data without another check: what it is made of was checked when it came in."""
     return UserMigrated.model_construct(
         request=request,
         customer=batch.customer,
-        user=_USER,
+        user=user,
         batch=batch.no,
-        position=_POSITION,
+        position=position,
         attempt=batch.attempt,
         service=service,
         from_plan=batch.from_plan,
         to_plan=batch.to_plan,
-        revision=_REVISION,
+        revision=revision,
     )

@@ -33,6 +33,7 @@ from services.provisioning_engine.edges.step import NOTHING, Appended, Job, Sequ
 _QUERIES = load_queries(Path(__file__).parent.parent / "queries" / "coordination.sql")
 _log = structlog.get_logger("engine.worker")
 
+_HINTS = "planshift_engine"
 _LOOK_EVERY_S = 0.25
 _LOOK_AT_MOST_EVERY_S = 0.02
 _IDLE_PAUSE_S = 0.1
@@ -147,13 +148,19 @@ class Worker:
         while True:
             try:
                 async with self._pool.acquire() as conn:
-                    await conn.add_listener("planshift_engine", lambda *_: self.look())
+                    await conn.add_listener(_HINTS, self._hinted)
                     patience.succeeded()
-                    while not conn.is_closed():  # noqa: ASYNC110 - a closed connection tells nobody
-                        await asyncio.sleep(_IDLE_PAUSE_S)
+                    try:
+                        while not conn.is_closed():  # noqa: ASYNC110 - a closed connection tells nobody
+                            await asyncio.sleep(_IDLE_PAUSE_S)
+                    finally:
+                        await conn.remove_listener(_HINTS, self._hinted)
             except AWAY_ERRORS as error:
                 await patience.failed(error)
             await asyncio.sleep(_IDLE_PAUSE_S)
+
+    def _hinted(self, *_: object) -> None:
+        self.look()
 
     async def _dispatch(self) -> None:
         patience = Patience("Postgres, for work")
