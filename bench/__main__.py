@@ -22,7 +22,7 @@ async def measure(users: int) -> list[Row]:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--users", type=int, default=1_000_000)
+    parser.add_argument("--users", type=int, default=end_to_end.USERS)
     print_rows(asyncio.run(measure(parser.parse_args().users)))
 
 

@@ -98,3 +98,21 @@ async def _watch(stack: Stack, highest: dict[str, float]) -> None:
                 resident = psutil.Process(part.pid).memory_info().rss / _MEBIBYTE
                 highest[name] = max(highest.get(name, 0.0), resident)
         await asyncio.sleep(_SAMPLE_S)
+
+
+def cpu_seconds(stack: Stack) -> dict[str, float]:
+    """Give the CPU seconds of each part so far; Postgres' are those of all its processes."""
+    found: dict[str, float] = {}
+    for name, part in stack.parts.items():
+        if part.pid:
+            process = psutil.Process(part.pid)
+            found[name] = sum(map(_cpu_of, [process, *process.children(recursive=True)]))
+    return found
+
+
+def _cpu_of(process: psutil.Process) -> float:
+    try:
+        times = process.cpu_times()
+    except psutil.NoSuchProcess:
+        return 0.0
+    return float(times.user + times.system)

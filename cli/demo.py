@@ -124,14 +124,22 @@ def _in_thread(work: Callable[[], int]) -> "asyncio.Future[int]":
     loop = asyncio.get_running_loop()
     future: asyncio.Future[int] = loop.create_future()
 
-    def settle(code: int) -> None:
-        if not future.done():
-            future.set_result(code)
+    def settle(code: int | None, error: Exception | None) -> None:
+        if future.done():
+            return
+        if error is not None:
+            future.set_exception(error)
+        else:
+            future.set_result(code or DONE)
 
     def run() -> None:
-        code = work()
+        code, problem = None, None
+        try:
+            code = work()
+        except Exception as error:  # noqa: BLE001 - it is raised again where the future is awaited
+            problem = error
         with contextlib.suppress(RuntimeError):  # the loop is over: somebody pressed Ctrl-C
-            loop.call_soon_threadsafe(settle, code)
+            loop.call_soon_threadsafe(settle, code, problem)
 
     threading.Thread(target=run, name="the demonstration", daemon=True).start()
     return future

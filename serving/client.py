@@ -214,8 +214,8 @@ def _json(response: httpx.Response) -> Any:  # noqa: ANN401 -- JSON
         value = response.json() if response.content else None
     except ValueError as error:
         raise Unreachable(f"{response.url.netloc.decode()} answers, but isn't a Planshift service") from error
-    location = response.headers.get("location")
-    return {**value, "location": location} if location and isinstance(value, dict) else value
+    told = {name: response.headers[name] for name in ("location", "etag") if name in response.headers}
+    return {**value, **told} if told and isinstance(value, dict) else value
 
 
 def _same_host(base_url: str, url: str) -> str:

@@ -37,6 +37,20 @@ class Running:
         return self.stack.settings.topic_prefix
 
 
+_LOGS: list[Path] = []
+_TOLD_LINES = 12
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Show with a failure what the services complained of last: their folder is gone when somebody looks."""
+    if not report.failed:
+        return
+    for log in _LOGS:
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
+        bad = [line for line in lines if '"level": "info"' not in line][-_TOLD_LINES:]
+        report.sections.append((f"complaints of {log.stem}", "\n".join(line[:2000] for line in bad)))
+
+
 @pytest.fixture(scope="session")
 async def running() -> AsyncIterator[Running]:
     """Give Kafka, Postgres, the wizard, two engines and the tracker, all real and all ready."""
@@ -51,6 +65,7 @@ async def running() -> AsyncIterator[Running]:
         async with Stack(settings) as stack:
             await stack.start()
             urls = stack.state.urls
+            _LOGS[:] = [part.plan.log for name, part in stack.parts.items() if name not in {"kafka", "postgres"}]
             apis = [Api(urls[name], stack.token) for name in ("wizard", "engine-1", "tracker")]
             yield Running(stack, *apis)
             for api in apis:
