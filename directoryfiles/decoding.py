@@ -11,7 +11,8 @@ from directoryfiles.columns import recognised
 
 _CHUNK_BYTES = 1024 * 1024
 _SAMPLE_BYTES = 64 * 1024
-_LEGACY = ["cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "iso8859_15", "iso8859_2", "cp850", "cp437", "mac_roman"]
+_USUAL = "cp1252"
+_LEGACY = [_USUAL, "cp1250", "cp1251", "cp1253", "cp1254", "iso8859_15", "iso8859_2", "cp850", "cp437", "mac_roman"]
 _DELIMITERS = (",", ";", "\t", "|")
 
 _MARKS = (
@@ -42,8 +43,17 @@ def encoding_of(path: Path) -> str:
     doubt = _first_doubt(path)
     if doubt is None:
         return "utf-8"
-    best = from_bytes(start + doubt.around, cp_isolation=_LEGACY).best()
-    return best.encoding if best is not None else "cp1252"
+    return _eight_bit(start + doubt.around)
+
+
+def _eight_bit(sample: bytes) -> str:
+    """Give the likeliest 8-bit encoding; where several are as good, the one that most programs write."""
+    matches = from_bytes(sample, cp_isolation=_LEGACY)
+    best = matches.best()
+    if best is None:
+        return _USUAL
+    as_good = {match.encoding for match in matches if match.chaos <= best.chaos}
+    return _USUAL if _USUAL in as_good or _USUAL in best.could_be_from_charset else best.encoding
 
 
 def _without_mark(start: bytes) -> str:

@@ -34,8 +34,8 @@ SET digest = excluded.digest, revision = excluded.revision, present = excluded.p
 WHERE excluded.revision >= entity.revision
 
 -- name: forget_assignments
--- A removed user's assignments go with it, but for newer ones.
-UPDATE entity SET present = 0 WHERE key > ? AND key < ? AND revision <= ? AND present
+-- A removed user's assignments go with it, but for newer ones; what brings one back has to be newer than the removal.
+UPDATE entity SET present = 0, revision = ?3 WHERE key > ?1 AND key < ?2 AND revision <= ?3
 
 -- name: find
 -- What is known of these entities, given as a JSON list of keys.

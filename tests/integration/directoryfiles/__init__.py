@@ -1,0 +1,1 @@
+"""Imports of directories, on a real Kafka."""
