@@ -2,8 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar
 
 import asyncpg
@@ -40,11 +41,13 @@ async def open_pool(
     command_timeout_s: float = 60.0,
     idle_in_transaction_s: float = 10.0,
     schema: str | None = None,
+    server_settings: Mapping[str, str] = MappingProxyType({}),
 ) -> AsyncIterator[Pool]:
     """Give a pool at once, also while Postgres is away: it connects when a connection is asked for.
 
     A transaction that stands idle longer than `idle_in_transaction_s` is ended by Postgres, which frees the locks of
     a process that was stopped. jsonb and json come and go as Python values. The password is never logged.
+    `server_settings` are Postgres' own settings for each connection.
     `schema` is where tables are looked for (the search path) in place of the database's default.
     """
     password = settings.database_password
@@ -59,6 +62,7 @@ async def open_pool(
         server_settings={
             "application_name": f"planshift-{service}/{settings.instance}"[:_NAME_BYTES],
             "idle_in_transaction_session_timeout": str(int(idle_in_transaction_s * 1000)),
+            **server_settings,
             **({"search_path": schema} if schema else {}),
         },
     )

@@ -54,7 +54,7 @@ SET generated_revision = EXCLUDED.generated_revision,
 
 -- name: move_batches
 -- Moves everybody of these batches who is still on the source plan; who isn't returned had changed.
-WITH wanted AS (
+WITH wanted AS MATERIALIZED (
     SELECT b.no, b.customer, b.from_plan, b.to_plan, b.revision AS planned_revision, u.user_id, u.ord - 1 AS position
     FROM batch AS b, unnest(string_to_array(b.users, E'\n')) WITH ORDINALITY AS u (user_id, ord)
     WHERE b.request = $1 AND b.shard = $2 AND b.no = ANY ($3::integer[])
@@ -73,7 +73,7 @@ FROM moved GROUP BY no;
 
 -- name: move_users
 -- The same for single users, where something speaks against others of their batches.
-WITH wanted AS (
+WITH wanted AS MATERIALIZED (
     SELECT * FROM unnest($2::integer[], $3::integer[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[])
         AS w (no, position, customer, user_id, from_plan, to_plan, planned_revision)
 ), moved AS (
