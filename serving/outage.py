@@ -7,6 +7,7 @@ _AWAY = (
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,  # shutting down, starting up, terminated by an administrator
     asyncpg.TooManyConnectionsError,
+    asyncpg.InternalClientError,  # the connection was cut in the middle of a transaction's end
 )
 
 # asyncpg has one class for lost connections and for wrong calls; a pool takes a lost connection back at once, so

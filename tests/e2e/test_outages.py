@@ -67,17 +67,27 @@ async def test_services_that_start_during_an_outage_wait_for_its_end(running: Ru
     world = world_of(2_000)
     await make_known(running, world)
     await running.stack.parts[ground].stop()
-    for name in SERVICES:
-        part = running.stack.parts[name]
-        part.kill()
-        await eventually(lambda: part.restarts > 0, within=30)  # noqa: B023 - awaited within the turn
-        await until_running(part)
+    parts = [running.stack.parts[name] for name in SERVICES]
+    for part in parts:
+        await start_anew(part)
+    restarts = [part.restarts for part in parts]
+    waited_until = time.monotonic() + AWAY_S
+    await eventually(lambda: time.monotonic() >= waited_until, within=AWAY_S + 1)
 
-    await until_unready(running)
+    assert not any([await part.ready() for part in parts])
     await running.stack.parts[ground].start()
 
     await until_all_ready(running)
+    assert [part.restarts for part in parts] == restarts, "a service gave up waiting"
     request = await ask(running, world, generate_missing_packages=True)
     answer = await until_ended(running, request, within=60)
     assert answer["counts"]["migrated"] == 2_000
     await assert_all_is_right(running, [request])
+
+
+async def start_anew(part: Part) -> None:
+    """Kill a part and wait for its next process."""
+    before = part.restarts
+    part.kill()
+    await eventually(lambda: part.restarts > before, within=30, what=f"{part.name} is started again")
+    await until_running(part)
