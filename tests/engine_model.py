@@ -54,7 +54,7 @@ class Batch:
 
 @dataclass
 class EngineModel:
-    """Fold the directory with `take_directory`, each shard's documents in order with `take`; the shards in any order."""
+    """Fold the directory with `take_directory`, and with `take` each shard's documents in order, the shards in any."""
 
     assignments: dict[Key, AssignmentRegisters] = field(default_factory=dict)
     packages: dict[Key, PackageRegisters] = field(default_factory=dict)
@@ -80,9 +80,7 @@ class EngineModel:
                     limit = event.seat_limit if isinstance(event, PackageProvisioned) else None
                     key = (event.customer, event.service, event.plan)
                     known = self.packages.get(key, PackageRegisters())
-                    self.packages[key] = with_package_source(
-                        known, event.revision, provisioned=given, seat_limit=limit
-                    )
+                    self.packages[key] = with_package_source(known, event.revision, provisioned=given, seat_limit=limit)
                 case _:
                     pass
 

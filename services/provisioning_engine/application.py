@@ -128,7 +128,7 @@ def _readers(
         intake.READER,
         [Subscription(REQUESTS.name, sequenced=True, mark=intake.WIZARD_MARK)],
         RequestsFold(counts),
-        max_records=500,
+        max_records=200,
         alarms=alarms,
         after_commit=lambda *_: quarantine.wake(),
     )

@@ -33,6 +33,7 @@ class DirectoryFold:
 
     async def __call__(self, conn: Connection, records: Sequence[IncomingRecord]) -> None:
         """Fold records in the reader's transaction; what can't be read goes to quarantine."""
+        await conn.execute(_QUERIES["limit_time"])
         events: list[DirectoryEvent] = []
         for record in records:
             try:

@@ -42,6 +42,7 @@ class RequestsFold:
 
     async def __call__(self, conn: Connection, records: Sequence[IncomingRecord]) -> None:
         """Fold records in the reader's transaction; what can't be read goes to quarantine."""
+        await conn.execute(_QUERIES["limit_time"])
         for record in records:
             try:
                 await self._take(conn, record)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import asyncpg
 import structlog
 
 from contracts.topics import PROVISIONING
@@ -40,7 +41,7 @@ _IDLE_PAUSE_S = 0.1
 _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 5.0
 _UNSENT_OF_A_SHARD = 12_000
-_TRY_AGAIN: tuple[type[BaseException], ...] = (SequenceMoved, *AWAY_ERRORS)
+_TRY_AGAIN: tuple[type[BaseException], ...] = (SequenceMoved, asyncpg.TransactionTimeoutError, *AWAY_ERRORS)
 _COORDINATION = frozenset({"command", "judge", "freeze", "start", "finish"})
 _STEPS = {
     "judge": coordination.judge_step,

@@ -1,3 +1,7 @@
+-- name: limit_time
+-- Frees what a stopped process holds, also where idle_in_transaction_session_timeout doesn't look.
+SELECT set_config('transaction_timeout', '60s', true);
+
 -- name: lock_shared
 -- Folds of assignments run side by side …
 SELECT pg_advisory_xact_lock_shared(7203001);

@@ -1,3 +1,7 @@
+-- name: limit_time
+-- Frees what a stopped process holds, also where idle_in_transaction_session_timeout doesn't look.
+SELECT set_config('transaction_timeout', '60s', true);
+
 -- name: note_event
 -- Remembers an event of migration.requests; no row: one of this source and id was here before.
 INSERT INTO seen_event (identity, content) VALUES ($1, $2) ON CONFLICT (identity) DO NOTHING RETURNING identity;

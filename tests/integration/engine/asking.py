@@ -31,7 +31,10 @@ def these(customer: str, *users: str) -> Selection:
 
 
 def ask(
-    selection: Selection, *, mappings: Sequence[tuple[str, str]] = SILVER_TO_GOLD, **more: Any
+    selection: Selection,
+    *,
+    mappings: Sequence[tuple[str, str]] = SILVER_TO_GOLD,
+    **more: Any,  # noqa: ANN401 - fields of the request
 ) -> MigrationRequested:
     """Give a request with an id of its own."""
     fields = {

@@ -78,7 +78,9 @@ class Listener:
                 for place, records in (await consumer.getmany(timeout_ms=100)).items():
                     for record in records:
                         document = json.loads(record.value or b"{}")
-                        self.records.append(TopicRecord(place.partition, record.offset, record.key, record.value or b""))
+                        self.records.append(
+                            TopicRecord(place.partition, record.offset, record.key, record.value or b"")
+                        )
                         self._by_request[document["data"]["request"]].append(document)
         finally:
             await consumer.stop()

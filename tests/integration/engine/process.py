@@ -4,6 +4,7 @@ import asyncio
 import copy
 import json
 import os
+import signal
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -77,6 +78,7 @@ class Engine:
             return None
         if self.process.returncode is None:
             self.process.terminate()
+            self.process.send_signal(signal.SIGCONT)
         return await self.process.wait()
 
     def has_died(self) -> bool:

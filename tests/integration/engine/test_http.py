@@ -66,7 +66,7 @@ async def test_the_quarantine_is_read_in_pages_newest_first(shared: Engine) -> N
     names = [await send(shared, "h", b"{h%d" % number) for number in range(3)]
     await quarantined(shared, names[-1])
     found: list[str] = []
-    cursor = ""
+    cursor: str | None = ""
     while cursor is not None:
         page = (await shared.call("GET", f"/v1/quarantine?reason=not-json&limit=2{cursor}")).json()
         found += [item["record"] for item in page["items"]]
@@ -91,7 +91,8 @@ async def test_a_customer_is_shown_in_pages_without_losing_a_second_service(shar
     await shared.learn([*customer("h-page", 3), *both])
     whole = await shared.customer("h-page")
     assert (whole["active"], whole["reseller"], len(whole["assignments"])) == (True, "provider", 6)
-    found, cursor = [], ""
+    found: list[dict[str, str]] = []
+    cursor: str | None = ""
     while cursor is not None:
         page = (await shared.call("GET", f"/v1/directory/customers/h-page?limit=1{cursor}")).json()
         found += page["assignments"]

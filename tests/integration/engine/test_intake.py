@@ -5,7 +5,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaProducer
 
-from contracts.requests import MigrationSelectionPart, Selection, UserRef
+from contracts.requests import MigrationSelectionPart, RequestEvent, Selection, UserRef
 from eventlog.partitions import partition_of
 from tests.integration.engine.asking import ask, customer, of
 from tests.integration.engine.process import Engine
@@ -36,7 +36,7 @@ async def quarantined(engine: Engine, name: str) -> dict[str, Any]:
     return await eventually(there, within=10, what=f"{name} is in quarantine")
 
 
-def document(event: Any, **changed: Any) -> dict[str, Any]:
+def document(event: RequestEvent, **changed: str) -> dict[str, Any]:
     """Give an event's document with other attributes."""
     return {**json.loads(record(event).value or b""), **changed}
 
@@ -56,9 +56,7 @@ async def test_control_characters_in_an_envelope_stop_nothing(shared: Engine) ->
     await shared.learn(customer("i-nul", 1))
     request = ask(of("i-nul"))
     changes: list[dict[str, str]] = [{"id": "a\x00b"}, {"id": "a\tb"}, {"correlationid": "\x00"}]
-    bad = [
-        await send(shared, request.request, json.dumps(document(request, **change)).encode()) for change in changes
-    ]
+    bad = [await send(shared, request.request, json.dumps(document(request, **change)).encode()) for change in changes]
     assert {(await quarantined(shared, name))["reason"] for name in bad} == {"wrong-shape"}
     await shared.tell(request)
     await shared.listener.ended(request.request)
@@ -103,7 +101,9 @@ async def test_parts_of_a_list_add_up_also_when_one_comes_after_the_request(shar
     await shared.tell(part(request.request, 2, ("i-part", "u3")))
     finished = await shared.listener.ended(request.request)
     assert finished["migrated"] == 4
-    late = await send(shared, request.request, json.dumps(document(part(request.request, 3, ("i-part", "u4")))).encode())
+    late = await send(
+        shared, request.request, json.dumps(document(part(request.request, 3, ("i-part", "u4")))).encode()
+    )
     kept = await quarantined(shared, late)
     assert (kept["reason"], "can't grow" in kept["detail"]) == ("id-reused", True)
     assert (await shared.plans("i-part"))["u4"] == "silver"
