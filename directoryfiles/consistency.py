@@ -82,7 +82,7 @@ class Consistency:
             return later if first.weak else first
         if first.content == later.content:
             if not (first.implied or later.implied):
-                self._bad.add(later.row, later.line, f"{_shown(later.key)} is in {self._place(first, later)} already")
+                self._blame(later, kind, f"{_shown(later.key)} is in {self._place(first, later)} already")
             return later if first.implied else first
         stated = f"{_shown(later.key)} is stated otherwise"
         if later.implied:

@@ -6,6 +6,7 @@ The JSON is put together from templates, because a directory has millions of ent
 
 import json
 from collections.abc import Callable
+from functools import lru_cache
 from hashlib import blake2b
 from json.encoder import encode_basestring as quoted
 from typing import Any, NamedTuple
@@ -98,18 +99,25 @@ def user_fact(customer: str, user: str, name: str, email: str) -> Fact:
     """Give a user; an empty `email` means that none is known."""
     address = f',"email":{quoted(email)}' if email else ""
     tail = f'"customer":"{customer}","user":"{user}","name":{quoted(name)}{address}}}'
-    return Fact(_USER, f"user/{customer}/{user}", tail, (f"customer/{customer}",))
+    return Fact(_USER, f"user/{customer}/{user}", tail, _customer_reference(customer))
 
 
 def assignment_fact(customer: str, user: str, service: str, plan: str) -> Fact:
     """Give what plan of a service a user is on."""
     tail = f'"customer":"{customer}","user":"{user}","service":"{service}","plan":"{plan}"}}'
-    return Fact(
-        _ASSIGNMENT,
-        f"assignment/{customer}/{user}/{service}",
-        tail,
-        (f"customer/{customer}", f"plan/{service}/{plan}"),
-    )
+    references = _plan_references(customer, service, plan)
+    return Fact(_ASSIGNMENT, f"assignment/{customer}/{user}/{service}", tail, references)
+
+
+# The same references come again and again; one object for all of them saves time and, on disk, space.
+@lru_cache(maxsize=10_000)
+def _customer_reference(customer: str) -> tuple[str, ...]:
+    return (f"customer/{customer}",)
+
+
+@lru_cache(maxsize=10_000)
+def _plan_references(customer: str, service: str, plan: str) -> tuple[str, ...]:
+    return (f"customer/{customer}", f"plan/{service}/{plan}")
 
 
 def _flag(value: bool) -> str:  # noqa: FBT001 - the value is what is written

@@ -152,6 +152,7 @@ class Publication:
         source = f"{IMPORT_SOURCE}/{options.source}"
         self._frame = Frame(source, options.now.astimezone(UTC).isoformat().replace("+00:00", "Z"))
         self._index = index
+        self._was_empty = index.is_empty
         self._kafka = kafka
         self._options = options
         self._progress = progress
@@ -174,18 +175,24 @@ class Publication:
                 await self._remove(missing_keys(reading.staging, self._index), sending)
 
     def _publish(self, facts: list[Staged], sending: Sending, counts: list[int]) -> None:
-        known = self._index.find([fact.key for fact in facts])
+        # Where nothing was known before, only what comes again can be known: for one, what rows of others imply.
+        known = self._index.find([fact.key for fact in facts if _may_come_again(fact) or not self._was_empty])
         revision = self._options.revision
-        for _, kind, key, tail, weak in facts:
+        for fact in facts:
+            _, kind, key, tail, weak, _ = fact
             event_type = TYPE_OF[kind]
             digest = digest_of(event_type, tail)
-            last = sending.latest.get(key) or known.get(key)
+            again = _may_come_again(fact)
+            last = (sending.latest.get(key) if again else None) or known.get(key)
             decided = revision_to_publish(last, digest, revision, weak=weak)
             if decided is None:
                 self._result.unchanged += 1
                 continue
             counts[kind] += 1
-            self._say(Statement(key, digest, decided, present=True), event_type, tail, sending)
+            statement = Statement(key, digest, decided, present=True)
+            if again:
+                sending.remember(statement)
+            self._say(statement, event_type, tail, sending)
 
     async def _remove(self, keys: Iterator[str], sending: Sending) -> None:
         for some in _grouped(keys):
@@ -206,6 +213,10 @@ class Publication:
         event_id = f"{statement.revision}/{statement.key}"
         document = self._frame.document(event_type, event_id, statement.key, statement.revision, tail)
         sending.put(statement, event_type.encode(), event_id.encode(), document.encode())
+
+
+def _may_come_again(fact: Staged) -> bool:
+    return fact.implied or fact.kind < Kind.USER
 
 
 def _grouped(keys: Iterator[str]) -> Iterator[list[str]]:

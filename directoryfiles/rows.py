@@ -16,6 +16,9 @@ _SEPARATOR_LINE = "sep="
 _JSON_SUFFIXES = {".jsonl", ".ndjson", ".json"}
 
 
+_FORMS = {str(form): form for form in Form}
+
+
 class Row(NamedTuple):
     """A row: its first line, its form, and its cells in the form's order; or the problem that it can't be split."""
 
@@ -106,14 +109,16 @@ def _json_row(line: int, text: str) -> Row:
         return Row(line, Form.USER, (), f"is not JSON: {error}")
     if not isinstance(values, dict):
         return Row(line, Form.USER, (), "is not a JSON object")
-    kind = values.pop("kind", None)
-    if kind not in tuple(Form):
+    kind = values.get("kind")
+    form = _FORMS.get(kind) if isinstance(kind, str) else None
+    if form is None:
         return Row(line, Form.USER, (), f"kind is {kind!r}; it has to be one of {', '.join(Form)}")
-    form = Form(kind)
-    missing = [name for name in COLUMNS[form].needed if name not in values]
-    if missing:
+    columns = COLUMNS[form]
+    if not all(name in values for name in columns.needed):
+        missing = [name for name in columns.needed if name not in values]
         return Row(line, form, (), f"a {form} needs {', '.join(missing)}")
-    return Row(line, form, tuple(_text(values.get(name)) for name in COLUMNS[form].all))
+    cells = [values.get(name) for name in columns.all]
+    return Row(line, form, tuple([cell if type(cell) is str else _text(cell) for cell in cells]))
 
 
 def _text(value: object) -> str:

@@ -56,7 +56,7 @@ class Sending:
         self._sent: deque[_Sent] = deque()
         self._acknowledged: list[Statement] = []
         self.latest: dict[str, Known] = {}
-        """What was published and isn't in the index yet."""
+        """What was published, may come again, and isn't in the index yet."""
         self._positions = index.positions()
         self.published = 0
 
@@ -77,7 +77,10 @@ class Sending:
             await self._stop()
 
     def put(self, statement: Statement, event_type: bytes, event_id: bytes, document: bytes) -> None:
-        """Take one entity's document into a batch; call `drain` from time to time, which sends full ones."""
+        """Take one entity's document into a batch; call `drain` from time to time, which sends full ones.
+
+        For an entity that may come again in this import, call `remember`, too.
+        """
         key = statement.key.encode()
         partition = (murmur2(key) & _POSITIVE) % DIRECTORY.partitions
         headers = [_CONTENT, ("type", event_type), ("id", event_id)]
@@ -88,6 +91,9 @@ class Sending:
             batch = self._open[partition] = _Open(self._producer.create_batch())
             _append(batch, key, document, headers)
         batch.statements.append(statement)
+
+    def remember(self, statement: Statement) -> None:
+        """Keep what was said until it is in the index."""
         self.latest[statement.key] = Known(statement.digest, statement.revision, statement.present)
 
     async def drain(self) -> None:
@@ -132,11 +138,16 @@ class Sending:
     def _note(self) -> None:
         """Put what was acknowledged into the index, together with how far that reads the topic."""
         self._index.take(self._acknowledged, self._positions)
+        if self.latest:
+            self._forget()
+        self._acknowledged = []
+
+    def _forget(self) -> None:
+        """Drop what the index knows by now."""
         for statement in self._acknowledged:
             known = self.latest.get(statement.key)
             if known is not None and known.revision == statement.revision:
                 del self.latest[statement.key]
-        self._acknowledged = []
 
     async def _stop(self) -> None:
         """Don't wait for a Kafka that is away: aiokafka would, for ever."""

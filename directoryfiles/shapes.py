@@ -5,6 +5,7 @@ The way of a good row is short, because there are millions of them; a bad one is
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import NamedTuple
 
 from directoryfiles import facts
@@ -124,6 +125,21 @@ def plan_row(cells: tuple[str, ...]) -> Shaped:
 
 def flat_row(cells: tuple[str, ...]) -> Shaped:
     """Shape a user with everything around it; service and plan may be given by their names."""
+    customer, customer_name, reseller, reseller_name, user, name, email, service, plan = cells
+    around = _around(customer, customer_name, reseller, reseller_name)
+    offered = _offered(customer, service, plan)
+    shaped = user_row((customer, user, name, email)) if around is not None and offered is not None else _NOTHING
+    if around is None or offered is None or not shaped.facts:
+        return _flat_row_looked_at(cells)
+    if not offered.facts:
+        return Shaped((*around, *shaped.facts), ())
+    assignment = facts.assignment_fact(customer, user, offered.service, offered.plan)
+    if shaped.facts[0].key != f"user/{customer}/{user}":
+        return _flat_row_looked_at(cells)
+    return Shaped((*around, *offered.facts, *shaped.facts, assignment), ())
+
+
+def _flat_row_looked_at(cells: tuple[str, ...]) -> Shaped:
     return _looked_at(
         cells,
         Form.FLAT,
@@ -140,6 +156,41 @@ def flat_row(cells: tuple[str, ...]) -> Shaped:
         ),
         lambda *values: _flat_facts(FlatRow(*values)),
     )
+
+
+class _Offered(NamedTuple):
+    """Service and plan as identifiers, and what a row that names them implies."""
+
+    service: str
+    plan: str
+    facts: tuple[Fact, ...]
+
+
+_NOTHING = Shaped((), ())
+
+
+@lru_cache(maxsize=10_000)
+def _around(customer: str, customer_name: str, reseller: str, reseller_name: str) -> tuple[Fact, ...] | None:
+    """Give what a row implies about the customer and above; None where a cell is bad, which is then explained."""
+    try:
+        return _flat_customer(
+            identifier_of(customer),
+            _optional_name(customer_name.strip()),
+            _optional_identifier(reseller.strip()),
+            _optional_name(reseller_name.strip()),
+        )
+    except CellError:
+        return None
+
+
+@lru_cache(maxsize=10_000)
+def _offered(customer: str, service: str, plan: str) -> _Offered | None:
+    """Give what a row implies about service, plan and package; None where a cell is bad, which is then explained."""
+    try:
+        identifier_of(customer)
+        return _flat_offer(customer, _named(service.strip()), _named(plan.strip()))
+    except CellError:
+        return None
 
 
 def _optional_name(text: str) -> str:
@@ -170,35 +221,43 @@ class FlatRow(NamedTuple):
 
 
 def _flat_facts(row: FlatRow) -> tuple[Fact, ...]:
-    if bool(row.service[0]) != bool(row.plan[0]):
-        raise CellError("service and plan have to be given together")
+    around = _flat_customer(row.customer, row.customer_name, row.reseller, row.reseller_name)
+    offered = _flat_offer(row.customer, row.service, row.plan)
     user = facts.user_fact(row.customer, row.user, row.name, row.email)
-    if not row.service[0]:
-        return (*_flat_customer(row), user)
-    service, plan = row.service[0], row.plan[0]
-    return (
-        *_flat_customer(row),
-        _weak(facts.service_fact(service, row.service[1], "internal", {})),
-        _weak(
-            facts.plan_fact(service, plan, row.plan[1], features={}, quotas={}, default_seat_limit=None, active=True)
-        ),
-        _weak(facts.package_fact(row.customer, service, plan, None)),
-        user,
-        facts.assignment_fact(row.customer, row.user, service, plan),
+    if not offered.facts:
+        return (*around, user)
+    assignment = facts.assignment_fact(row.customer, row.user, offered.service, offered.plan)
+    return (*around, *offered.facts, user, assignment)
+
+
+def _flat_offer(customer: str, service: tuple[str, str], plan: tuple[str, str]) -> _Offered:
+    """Give what follows from a user being on a plan; all of it weak, because the row knows no more than the names."""
+    if bool(service[0]) != bool(plan[0]):
+        raise CellError("service and plan have to be given together")
+    if not service[0]:
+        return _Offered("", "", ())
+    defined = facts.plan_fact(
+        service[0], plan[0], plan[1], features={}, quotas={}, default_seat_limit=None, active=True
     )
+    implied = (
+        _weak(facts.service_fact(service[0], service[1], "internal", {})),
+        _weak(defined),
+        _weak(facts.package_fact(customer, service[0], plan[0], None)),
+    )
+    return _Offered(service[0], plan[0], implied)
 
 
-def _flat_customer(row: FlatRow) -> tuple[Fact, ...]:
+def _flat_customer(customer: str, customer_name: str, reseller: str, reseller_name: str) -> tuple[Fact, ...]:
     """Give the customer and what is above it; without a customer's name, it has to be known already."""
-    if not row.customer_name:
+    if not customer_name:
         return ()
     provider = _weak(facts.reseller_fact(PROVIDER, PROVIDER.capitalize(), "", active=True))
-    reseller = row.reseller or PROVIDER
-    customer = facts.customer_fact(row.customer, reseller, row.customer_name, active=True)
-    if reseller == PROVIDER:
-        return (provider, customer._replace(weak=not row.reseller))
-    under = _weak(facts.reseller_fact(reseller, row.reseller_name or reseller, PROVIDER, active=True))
-    return (provider, under, customer)
+    above = reseller or PROVIDER
+    stated = facts.customer_fact(customer, above, customer_name, active=True)
+    if above == PROVIDER:
+        return (provider, stated._replace(weak=not reseller))
+    under = _weak(facts.reseller_fact(above, reseller_name or above, PROVIDER, active=True))
+    return (provider, under, stated)
 
 
 def _weak(fact: Fact) -> Fact:

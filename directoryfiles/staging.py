@@ -34,13 +34,14 @@ class Definition(NamedTuple):
 
 
 class Staged(NamedTuple):
-    """A fact as it comes back from the disk."""
+    """A fact as it comes back from the disk; only implied ones may come more than once."""
 
     row: int
     kind: int
     key: str
     tail: str
     weak: bool
+    implied: bool
 
 
 class Spill:
@@ -95,7 +96,7 @@ class Staging:
         self._definitions = Spill(folder)
         self._references = Spill(folder)
         self._seen: dict[str, int] = {}
-        self._asked: set[str] = set()
+        self._asked: set[tuple[str, ...]] = set()
         self.failed = bytearray()
         self.counts = [0] * len(Kind)
 
@@ -118,12 +119,11 @@ class Staging:
     def _stage(self, fact: Fact, row: int, line: int, *, implied: bool) -> None:
         kind, key, tail, references, weak = fact
         self.counts[kind] += 1
-        self._facts.add("facts", (row, kind, key, tail, weak))
+        self._facts.add("facts", (row, kind, key, tail, weak, implied))
         bucket = kind * BUCKETS + bucket_of(kind, key)
         self._definitions.add(bucket, (key, hash(tail), row, line, implied, weak, references))
-        for reference in references:
-            if reference not in self._asked:
-                self._ask(reference)
+        if references and references not in self._asked:
+            self._ask(references)
 
     def _is_repeated(self, key: str, content: int) -> bool:
         if self._seen.get(key) == content:
@@ -133,11 +133,12 @@ class Staging:
         self._seen[key] = content
         return False
 
-    def _ask(self, reference: str) -> None:
+    def _ask(self, references: tuple[str, ...]) -> None:
         if len(self._asked) >= _MEMORY_ENTRIES:
             self._asked.clear()
-        self._asked.add(reference)
-        self._references.add((reference.partition("/")[0], hash(reference) % BUCKETS), reference)
+        self._asked.add(references)
+        for reference in references:
+            self._references.add((reference.partition("/")[0], hash(reference) % BUCKETS), reference)
 
     def definitions(self, kind: Kind, bucket: int) -> Iterator[Definition]:
         """Give who defines entities of the kind, of one bucket."""

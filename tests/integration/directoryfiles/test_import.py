@@ -226,3 +226,22 @@ async def test_progress_is_told_in_every_stage(importer: Importer, tmp_path: Pat
     await importer.take(write(tmp_path / "files"))
     assert (Stage.PUBLISHING, ENTITIES, ENTITIES) in told
     assert {Stage.READING, Stage.CHECKING, Stage.PUBLISHING} <= {stage for stage, _, _ in told}
+
+
+async def test_what_rows_imply_never_overrides_what_is_stated(importer: Importer, tmp_path: Path) -> None:
+    files = write(tmp_path / "files", users=None, assignments=None)
+    head = "customer,customer_name,reseller,user,name,service,plan\n"
+    (files / "flat.csv").write_text(head + "acme,Acme,alpine,u1,Ada,exchange,gold\n", encoding="utf-8")
+    stated = '{"kind":"plan","service":"exchange","plan":"bronze","name":"Bronze","features":{"a":"b"}}\n'
+    (files / "more.jsonl").write_text(stated, encoding="utf-8")
+    (files / "flat.csv").write_text(
+        head + "acme,Acme,alpine,u1,Ada,exchange,gold\nacme,Acme,alpine,u2,Grace,exchange,bronze\n", encoding="utf-8"
+    )
+    result = await importer.take(files)
+    assert result.bad_rows == 0
+    last = {event.data.key(): event.data for event in sorted(await importer.events(), key=lambda e: e.data.revision)}
+    assert last["plan/exchange/gold"].features == {"archive": "yes"}
+    assert last["plan/exchange/bronze"].features == {"a": "b"}
+    assert last["service/exchange"].name == "Hosted Exchange"
+    assert last["package/acme/exchange/gold"].seat_limit == 10
+    assert (await importer.take(files)).published == 0
