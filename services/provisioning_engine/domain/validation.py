@@ -140,8 +140,10 @@ def _mappings(request: MigrationRequested) -> Iterator[Problem]:
             yield _problem(ProblemCode.SOURCE_MAPPED_TWICE, f"/mappings/{index}/from_plan", detail)
         first_place.setdefault(mapping.from_plan, index)
     for circle in _circles({mapping.from_plan: mapping.to_plan for mapping in reversed(request.mappings)}):
-        detail = f"The mappings go in a circle: {' → '.join([*circle, circle[0]])}."
-        yield _problem(ProblemCode.MAPPING_IN_A_CIRCLE, f"/mappings/{first_place[circle[0]]}", detail)
+        first = min(circle, key=first_place.__getitem__)
+        way = [*circle[circle.index(first) :], *circle[: circle.index(first)], first]
+        detail = f"The mappings go in a circle: {' → '.join(way)}."
+        yield _problem(ProblemCode.MAPPING_IN_A_CIRCLE, f"/mappings/{first_place[first]}", detail)
 
 
 def _circles(destination: Mapping[str, str]) -> Iterator[list[str]]:

@@ -33,7 +33,9 @@ def taken(known: AssignmentRegisters, word: Word) -> AssignmentRegisters:
 
 
 @given(st.lists(sources | removals), st.lists(moves, max_size=1), st.randoms(use_true_random=False))
-def test_sources_removals_and_a_migration_commute_and_repeat(said: list[Word], moved: list[Word], order: Random) -> None:
+def test_sources_removals_and_a_migration_commute_and_repeat(
+    said: list[Word], moved: list[Word], order: Random
+) -> None:
     words = [*said, *moved]
     again = [*words, *words]
     order.shuffle(again)
