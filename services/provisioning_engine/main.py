@@ -1,4 +1,4 @@
-"""The engine's process: `serve` runs it, `migrate` brings its database up to date and ends."""
+"""The engine's process: `serve` runs it, `check` prints its settings, `migrate` brings its database up to date."""
 
 import asyncio
 import sys
@@ -20,7 +20,7 @@ async def _migrate(settings: EngineSettings) -> None:
 def main(arguments: Sequence[str]) -> int:
     """Run the command; gives the exit code."""
     match arguments:
-        case ["serve"]:
+        case ["serve" | "check"]:
             return run("engine", EngineSettings, build)
         case ["migrate"]:
             try:
@@ -30,7 +30,7 @@ def main(arguments: Sequence[str]) -> int:
                 return EXIT_WRONG_CALL
             return EXIT_DONE
         case _:
-            sys.stderr.write("usage: python -m services.provisioning_engine.main serve | migrate\n")
+            sys.stderr.write("usage: python -m services.provisioning_engine.main serve | migrate | check\n")
             return EXIT_WRONG_CALL
 
 

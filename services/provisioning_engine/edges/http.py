@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request, Response
 from fastapi import Path as PathParameter
 from pydantic import BaseModel, Field
 
@@ -24,7 +24,7 @@ from eventlog.sqlfile import load_queries
 from services.provisioning_engine.edges.lag import ReaderLag
 from services.provisioning_engine.edges.worker import Worker
 from serving.auth import require
-from serving.cursors import decode_cursor, encode_cursor
+from serving.cursors import decode_cursor, encode_cursor, link_header
 from serving.problems import Problem, unavailable
 from serving.tokens import Caller
 
@@ -89,6 +89,9 @@ def _state_routes(router: APIRouter, parts: Parts) -> None:
 def _quarantine_routes(router: APIRouter, parts: Parts) -> None:
     @router.get("/quarantine", dependencies=[require("read")], summary="Records that could not be read, newest first")
     async def page(
+        *,
+        request: Request,
+        response: Response,
         reason: Annotated[str | None, Query(pattern=r"^[a-z0-9-]{1,64}$")] = None,
         cursor: str | None = None,
         limit: Annotated[int, Query(ge=1, le=_PAGE)] = 100,
@@ -99,6 +102,9 @@ def _quarantine_routes(router: APIRouter, parts: Parts) -> None:
             rows = await conn.fetch(_QUERIES["quarantine_page"], reason, before, limit + 1)
         shown = rows[:limit]
         following = encode_cursor(listing, [shown[-1]["id"]]) if len(rows) > limit else None
+        link = link_header(request.url, next_cursor=following)
+        if link is not None:
+            response.headers["Link"] = link
         items = [{**dict(row), "record": _name(row)} for row in shown]
         return {"items": items, "next_cursor": following}
 
