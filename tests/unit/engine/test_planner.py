@@ -54,7 +54,8 @@ def test_selected_is_planned_and_excluded(
     wish = WISH._replace(generate_missing_packages=generate)
     result = plan(wish, selected, active_customers=active, rooms=rooms, planned_before={})
     asked = Counter((one.customer, user) for one in selected for user in one.users)
-    told = Counter((one.customer, user) for one in (*result.batches, *result.exclusions) for user in one.users)
+    told = Counter((batch.customer, user) for batch in result.batches for user in batch.users)
+    told.update((left.customer, user) for left in result.exclusions for user in left.users)
     assert told == asked
     assert result.planned + result.excluded == asked.total()
     assert sum(result.excluded_by_reason().values()) == result.excluded

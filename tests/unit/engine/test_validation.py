@@ -40,7 +40,7 @@ REQUEST = MigrationRequested(
 )
 
 
-def problems(facts: Facts = FACTS, **changed: Any) -> list[tuple[str, str]]:
+def problems(facts: Facts = FACTS, **changed: object) -> list[tuple[str, str]]:
     """Give code and place of each problem of a request with these changes."""
     verdict = judge(REQUEST.model_copy(update=changed), facts)
     return [(problem.code.value, problem.pointer) for problem in verdict.problems]
@@ -166,10 +166,8 @@ def test_a_directory_that_is_behind_is_named() -> None:
 def test_lists_name_the_entry_and_count_what_isnt_shown(fact: str, code: ProblemCode) -> None:
     user = "u" if fact.endswith("users") else None
     kind = "users" if user else "customers"
-    entries = (
-        Listed(0, 4, excluded=False, customer="a", user=user),
-        Listed(2, 7, excluded=True, customer="b", user=user),
-    )
+    inline = Listed(0, 4, excluded=False, customer="a", user=user)
+    entries = (inline, Listed(2, 7, excluded=True, customer="b", user=user))
     changed: Any = {fact: Sample(entries, 5_000)}
     verdict = judge(REQUEST, replace(FACTS, **changed))
     assert verdict.problem_count == 5_000
@@ -183,13 +181,8 @@ def test_lists_name_the_entry_and_count_what_isnt_shown(fact: str, code: Problem
 def test_every_problem_comes_at_once() -> None:
     sample = Sample(tuple(Listed(0, at, excluded=False, customer="a") for at in range(PROBLEMS_OF_A_KIND)), 4_321)
     facts = replace(FACTS, said_at=None, directory_behind=("p",), unknown_customers=sample, customers_listed=1)
-    found = problems(
-        facts,
-        name="",
-        description="\x00",
-        start_at=NOW + timedelta(900),
-        mappings=mapped(("tin", "tin"), ("tin", "old")),
-    )
+    late, mappings = NOW + timedelta(900), mapped(("tin", "tin"), ("tin", "old"))
+    found = problems(facts, name="", description="\x00", start_at=late, mappings=mappings)
     assert {code for code, _ in found} == {
         "name-invalid",
         "description-invalid",
