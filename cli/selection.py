@@ -56,6 +56,9 @@ def body_of(choices: Choices) -> dict[str, Any]:
     if choices.users_file is not None:
         users += _users_of_file(reading, choices.users_file, choices.customers)
     excluded = [_user_of(reading, "--exclude-user", text, choices.customers) for text in choices.excluded_users]
+    if users:
+        # Those that are named, but not these: said once, in the list itself.
+        users, excluded = [user for user in users if user not in excluded], []
     body = {
         "service": reading.identifier("--service", choices.service),
         "mappings": [_mapping_of(reading, text) for text in choices.maps],

@@ -70,7 +70,8 @@ class Slot:
         consumer stands at the end, twice in a row, with nothing left to fold, they can be passed.
         """
         place = self.shown
-        if place is not None and self.watched != (place.next_offset, place.last_sequence):
+        # With nothing to fold, time doesn't count: the first record after a quiet hour is no alarm.
+        if place is not None and (not self.lag or self.watched != (place.next_offset, place.last_sequence)):
             self.watched, self.moved_at = (place.next_offset, place.last_sequence), time.monotonic()
         tail = position if self._is_tail(position) else None
         self.pass_to = tail if tail == self.tail else None

@@ -35,10 +35,17 @@ def test_a_customer_means_all_its_users_and_a_user_only_itself() -> None:
 
 
 def test_a_bare_user_belongs_to_the_only_customer() -> None:
-    body = body_of(Choices("mail", ["silver=gold"], customers=["acme"], users=["anna"], excluded_users=["bert"]))
+    body = body_of(Choices("mail", ["silver=gold"], customers=["acme"], users=["anna"]))
 
     assert body["selection"]["users"] == [{"customer": "acme", "user": "anna"}]
-    assert body["selection"]["excluded_users"] == [{"customer": "acme", "user": "bert"}]
+
+
+def test_excluded_users_are_exceptions_from_all_and_missing_in_a_list() -> None:
+    from_all = body_of(Choices("mail", ["silver=gold"], excluded_users=["acme/bert"]))["selection"]
+    from_list = body_of(Choices("mail", ["silver=gold"], users=["a/x", "a/y"], excluded_users=["a/y"]))["selection"]
+
+    assert from_all["excluded_users"] == [{"customer": "acme", "user": "bert"}]
+    assert (from_list["users"], from_list["excluded_users"]) == ([{"customer": "a", "user": "x"}], [])
 
 
 def test_every_problem_is_named_at_once() -> None:
