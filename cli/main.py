@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from cli import config, demo, directory, events, migrate, quarantine, requests, status, tracker, up
+from cli import config, demo, directory, events, migrate, prepare, quarantine, requests, status, tracker, up
 from cli.complaints import Group
 
 app = typer.Typer(
@@ -47,6 +47,7 @@ app.add_typer(events.app, name="events")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(tracker.app, name="tracker")
 app.add_typer(config.app, name="config")
+app.add_typer(prepare.app, name="prepare")
 
 if __name__ == "__main__":
     app()

