@@ -110,12 +110,12 @@ def assignment_fact(customer: str, user: str, service: str, plan: str) -> Fact:
 
 
 # The same references come again and again; one object for all of them saves time and, on disk, space.
-@lru_cache(maxsize=10_000)
+@lru_cache(maxsize=4_000)
 def _customer_reference(customer: str) -> tuple[str, ...]:
     return (f"customer/{customer}",)
 
 
-@lru_cache(maxsize=10_000)
+@lru_cache(maxsize=4_000)
 def _plan_references(customer: str, service: str, plan: str) -> tuple[str, ...]:
     return (f"customer/{customer}", f"plan/{service}/{plan}")
 

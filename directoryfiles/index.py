@@ -17,7 +17,7 @@ from directoryfiles.kinds import Kind
 from eventlog.sqlfile import load_queries
 
 _QUERIES = load_queries(Path(__file__).parent / "index.sql")
-_CACHE_KIB = 24 * 1024
+_CACHE_KIB = 8 * 1024
 _ASKED_AT_ONCE = 4000
 _VERSION = 1
 

@@ -12,8 +12,8 @@ from directoryfiles.index import Index, Known, Position, Statement
 from eventlog.connections import KafkaSettings, make_producer
 from eventlog.partitions import murmur2
 
-_BATCHES_UNACKNOWLEDGED = 32
-_NOTED_AT_ONCE = 20_000
+_BATCHES_UNACKNOWLEDGED = 16
+_NOTED_AT_ONCE = 10_000
 _STOP_S = 5.0
 _CONTENT = ("content-type", CONTENT_TYPE.encode())
 _POSITIVE = 0x7FFFFFFF

@@ -169,7 +169,7 @@ class _Offered(NamedTuple):
 _NOTHING = Shaped((), ())
 
 
-@lru_cache(maxsize=10_000)
+@lru_cache(maxsize=4_000)
 def _around(customer: str, customer_name: str, reseller: str, reseller_name: str) -> tuple[Fact, ...] | None:
     """Give what a row implies about the customer and above; None where a cell is bad, which is then explained."""
     try:
@@ -183,7 +183,7 @@ def _around(customer: str, customer_name: str, reseller: str, reseller_name: str
         return None
 
 
-@lru_cache(maxsize=10_000)
+@lru_cache(maxsize=4_000)
 def _offered(customer: str, service: str, plan: str) -> _Offered | None:
     """Give what a row implies about service, plan and package; None where a cell is bad, which is then explained."""
     try:

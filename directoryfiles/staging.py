@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 from directoryfiles.facts import Fact
 from directoryfiles.kinds import Kind
 
-BUCKETS = 64
-_CHUNK_ENTRIES = 512
+BUCKETS = 256
+_CHUNK_ENTRIES = 128
 _CHUNK_FACTS = 2000
 GOOD = 255
 """In `failed`: the row is good; else the kind from which on its facts are not used."""
@@ -168,7 +168,7 @@ class Staging:
         self._references.close()
 
 
-_MEMORY_ENTRIES = 20_000
+_MEMORY_ENTRIES = 8_000
 """How many keys are remembered to save repeated entries; forgetting one costs an entry, nothing else."""
 
 
