@@ -6,7 +6,6 @@ import asyncio
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import asyncpg
@@ -30,6 +29,7 @@ from services.provisioning_engine.edges.planning import plan_step
 from services.provisioning_engine.edges.shard import ShardWork
 from services.provisioning_engine.edges.simulated import SimulatedConnector
 from services.provisioning_engine.edges.step import NOTHING, Appended, Job, SequenceMoved, UnknownConnector
+from services.provisioning_engine.edges.work import Work
 
 _QUERIES = load_queries(Path(__file__).parent.parent / "queries" / "coordination.sql")
 _log = structlog.get_logger("engine.worker")
@@ -38,8 +38,6 @@ _HINTS = "planshift_engine"
 _LOOK_EVERY_S = 0.25
 _LOOK_AT_MOST_EVERY_S = 0.02
 _IDLE_PAUSE_S = 0.1
-_FIRST_PAUSE_S = 0.1
-_LONGEST_PAUSE_S = 5.0
 _UNSENT_OF_A_SHARD = 12_000
 _TRY_AGAIN: tuple[type[BaseException], ...] = (SequenceMoved, asyncpg.TransactionTimeoutError, *AWAY_ERRORS)
 _COORDINATION = frozenset({"command", "judge", "freeze", "start", "finish"})
@@ -50,32 +48,6 @@ _STEPS = {
     "finish": coordination.finish_step,
     "plan": plan_step,
 }
-
-
-@dataclass
-class Work:
-    """Something to do for one request in one shard; `after_batch`: batches up to this number are done."""
-
-    kind: str
-    request: str
-    shard: int
-    after_batch: int = -1
-    not_before_s: float = 0.0
-    pause_s: float = field(default=0.0, repr=False)
-
-    @property
-    def key(self) -> tuple[str, str, int]:
-        """What makes it the same work when it is found again."""
-        return (self.kind, self.request, self.shard)
-
-    def pause(self, pause_s: float) -> None:
-        """Not again before a moment has passed."""
-        self.not_before_s = time.monotonic() + pause_s
-
-    def failed(self) -> None:
-        """Wait longer with each failure."""
-        self.pause_s = min(_LONGEST_PAUSE_S, self.pause_s * 2 or _FIRST_PAUSE_S)
-        self.pause(self.pause_s)
 
 
 class Worker:
@@ -194,7 +166,10 @@ class Worker:
             async with self._pool.acquire() as conn:
                 rows = await conn.fetch(_QUERIES["work"], mine)
         found = [Work(row["kind"], row["request"], row["shard"]) for row in rows]
-        self._work = {work.key: self._work.get(work.key, work) for work in found}
+        gone = self._work
+        self._work = {work.key: gone.pop(work.key, work) for work in found}
+        for work in gone.values():  # done, or another process's now
+            self._alarms.clear("step-failed", work.place)
         requests = {work.request for work in found}
         self._turns.keep(requests)
         self._jobs = {request: job for request, job in self._jobs.items() if request in requests}
@@ -228,7 +203,6 @@ class Worker:
         self._woken.set()
 
     async def _run_step(self, work: Work, shard: ShardWork) -> None:
-        place = f"{work.kind} {work.request} shard {work.shard}"
         try:
             with self._counts.step_seconds.labels(work.kind).time():
                 appended = await self._step(work, shard)
@@ -236,15 +210,15 @@ class Worker:
             shard.lose()
         except _TRY_AGAIN as error:
             self._counts.step_errors.labels(work.kind).inc()
-            _log.warning("step is tried again", step=place, error=describe(error))
+            _log.warning("step is tried again", step=work.place, error=describe(error))
             work.failed()
         except Exception as error:  # noqa: BLE001 - one step's fault stops neither the others nor the process
             self._counts.step_errors.labels(work.kind).inc()
-            _log.exception("step failed", step=place)
-            self._alarms.raise_("step-failed", place, describe(error))
+            _log.exception("step failed", step=work.place)
+            self._alarms.raise_("step-failed", work.place, describe(error))
             work.failed()
         else:
-            self._alarms.clear("step-failed", place)
+            self._alarms.clear("step-failed", work.place)
             self._after(work, shard, appended)
 
     async def _step(self, work: Work, shard: ShardWork) -> Appended:
