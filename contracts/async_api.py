@@ -5,6 +5,7 @@ from typing import Any
 from contracts.codec import EVENTS_BY_TOPIC
 from contracts.envelope import CONTENT_TYPE
 from contracts.event_keys import key_pattern
+from contracts.reasons import UnreadableReason
 from contracts.topics import DIRECTORY, PROVISIONING, QUARANTINE, REQUESTS, TOPICS, TopicDefinition
 
 _WRITTEN_BY_OTHERS = (DIRECTORY.name, REQUESTS.name)
@@ -15,10 +16,17 @@ application/cloudevents+json. On directory.events and migration.requests we also
 headers, the value is the data alone. A record's key is the one given with its message, its partition is
 murmur2(key) mod the number of partitions, as the Java client does it (partitioner=murmur2_random in librdkafka
 clients, whose default is another). Values over 1 MiB are unreadable. None, gzip, lz4, snappy and zstd compression are
-accepted; we use lz4. What can't be read goes to migration.quarantine with the reason; a readable request that makes no
+accepted; we use zstd. What can't be read goes to migration.quarantine with the reason; a readable request that makes no
 sense is answered with MigrationRejected. On provisioning.events `sequence` is gapless per partition: fold
 sequence = last + 1, drop lower ones, wait for what is missing. An operator's topic prefix comes before each address.
 """
+_QUARANTINE_HEADERS = {
+    "reason": f"One of {', '.join(UnreadableReason)}.",
+    "detail": "What is wrong, for people.",
+    "topic": "Where the record came from, without prefix.",
+    "partition": "Its partition, in decimal digits.",
+    "offset": "Its offset, in decimal digits.",
+}
 _ATTRIBUTES = {"id": True, "source": True, "type": True, "time": True, "subject": False}
 
 
@@ -148,6 +156,14 @@ def _quarantined() -> dict[str, Any]:
         "title": "QuarantinedRecord",
         "summary": "A record that could not be read: original key, value and headers, and headers that say why.",
         "contentType": "application/octet-stream",
+        "headers": {
+            "type": "object",
+            "required": [f"planshift-{name}" for name in _QUARANTINE_HEADERS],
+            "properties": {
+                f"planshift-{name}": {"type": "string", "description": text}
+                for name, text in _QUARANTINE_HEADERS.items()
+            },
+        },
         "payload": {},
     }
 

@@ -9,6 +9,7 @@ from contracts.event_keys import key_pattern
 from contracts.json_schema import Schema, resolved, schema_of
 from contracts.topics import TOPICS
 
+_FILES = "../contracts"
 _HEAD = """\
 # Events
 
@@ -43,7 +44,8 @@ def _topic_part(models: tuple[Any, ...]) -> Iterator[str]:
 
 def _event_part(model: Any) -> Iterator[str]:  # noqa: ANN401 - a class of one of the contracts' models
     schema = schema_of(model.TYPE)
-    yield f"### {model.__name__}\n\n`{model.TYPE}`\n"
+    files = f"[schema]({_FILES}/schemas/{model.TYPE}.json), [example]({_FILES}/examples/{model.TYPE}.json)"
+    yield f"### {model.__name__}\n\n`{model.TYPE}`: {files}\n"
     yield "\n".join(line.strip() for line in model.__doc__.strip().splitlines()) + "\n"
     yield "| Field | Type |\n|---|---|"
     data = schema["$defs"][model.__name__]
