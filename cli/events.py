@@ -103,5 +103,6 @@ def _line(document: dict[str, Any]) -> str:
     place = f"{document['time'][11:23]}  {document['partition']:>2}@{document['offset']:<9}"
     if not isinstance(event, dict):
         return f"{place} {document['key']}  (not JSON)"
-    kind = str(event.get("type", "?")).removeprefix("planshift.")
+    # In binary mode the attributes are headers.
+    kind = str(event.get("type") or document["headers"].get("ce_type", "?")).removeprefix("planshift.")
     return f"{place} {kind:<46} {event.get('subject') or document['key']}"
