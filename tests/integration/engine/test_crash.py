@@ -64,7 +64,7 @@ def seen(users: int, ends: dict[str, int]) -> Seen:
 
 
 async def test_one_that_was_stopped_for_longer_than_its_lease_writes_nothing_twice(engine: Engine) -> None:
-    users, other = 12_000, engine.another()
+    users, other = 8_000, engine.another()
     try:
         await engine.start()
         await other.start()
@@ -93,11 +93,11 @@ async def share_fairly(*engines: Engine) -> bool:
 
 async def test_a_small_request_and_a_word_are_not_queued_behind_a_large_request(engine: Engine) -> None:
     await engine.start()
-    await engine.learn([*world(20_000), *customer("small", 50, plan="bronze")])
+    await engine.learn([*world(12_000), *customer("small", 50, plan="bronze")])
     large, small = ask(EVERYBODY, generate_missing_packages=True), small_request()
     await engine.tell(large, small, MigrationPauseRequested(request=large.request, by="ann"))
     ends = [await engine.listener.ended(one.request, within=60) for one in (large, small)]
-    assert [end["migrated"] for end in ends] == [20_000, 50]
+    assert [end["migrated"] for end in ends] == [12_000, 50]
     refused = await engine.listener.until(large.request, "migration-command-refused")
     assert refused["state"] != "finished"
     assert said_at(engine, small, "migration-finished") < said_at(engine, large, "migration-finished")
