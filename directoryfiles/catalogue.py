@@ -82,7 +82,7 @@ SHAREPOINT = MadeService(
             0.1,
         ),
     ),
-    0.30,
+    0.15,
 )
 
 MOBILE = MadeService(
@@ -94,7 +94,7 @@ MOBILE = MadeService(
         MadePlan("basic", "Basic", {"wipe": "Remote wipe"}, {"devices": 1}, None, 0.7),
         MadePlan("plus", "Plus", {"wipe": "Remote wipe", "apps": "Managed apps"}, {"devices": 5}, None, 0.3),
     ),
-    0.25,
+    0.10,
 )
 
 SERVICES = (EXCHANGE, SHAREPOINT, MOBILE)

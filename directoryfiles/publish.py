@@ -19,6 +19,7 @@ from directoryfiles.kinds import REMOVING, TYPE_OF, Kind, kind_of_key
 from directoryfiles.missing import missing_counts, missing_keys
 from directoryfiles.reading import FileRead, Progress, Reading, Stage, read
 from directoryfiles.sending import Sending
+from directoryfiles.shapes import IDENTIFIER
 from directoryfiles.staging import Staged
 from eventlog.connections import KafkaSettings
 
@@ -41,6 +42,11 @@ class ImportOptions:
     complete: bool = False
     remove_missing: bool = False
     stall_s: float = STALL_S
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for a source that can't be part of an event's source."""
+        if not IDENTIFIER.fullmatch(self.source):
+            raise ValueError(f"{self.source!r} can't name a source: only ASCII letters, digits and . _ @ : + = - can.")
 
     @property
     def revision(self) -> int:
@@ -176,21 +182,21 @@ class Publication:
 
     def _publish(self, facts: list[Staged], sending: Sending, counts: list[int]) -> None:
         # Where nothing was known before, only what comes again can be known: for one, what rows of others imply.
-        known = self._index.find([fact.key for fact in facts if _may_come_again(fact) or not self._was_empty])
+        asked = facts if not self._was_empty else [fact for fact in facts if fact[5] or fact[1] < _USER]
+        known = self._index.find([fact[2] for fact in asked])
         revision = self._options.revision
-        for fact in facts:
-            _, kind, key, tail, weak, _ = fact
+        for _, kind, key, tail, weak, implied in facts:
             event_type = TYPE_OF[kind]
             digest = digest_of(event_type, tail)
-            again = _may_come_again(fact)
-            last = (sending.latest.get(key) if again else None) or known.get(key)
+            comes_again = implied or kind < _USER
+            last = (sending.latest.get(key) if comes_again else None) or known.get(key)
             decided = revision_to_publish(last, digest, revision, weak=weak)
             if decided is None:
                 self._result.unchanged += 1
                 continue
             counts[kind] += 1
             statement = Statement(key, digest, decided, present=True)
-            if again:
+            if comes_again:
                 sending.remember(statement)
             self._say(statement, event_type, tail, sending)
 
@@ -215,10 +221,6 @@ class Publication:
         sending.put(statement, event_type.encode(), event_id.encode(), document.encode())
 
 
-def _may_come_again(fact: Staged) -> bool:
-    return fact.implied or fact.kind < Kind.USER
-
-
 def _grouped(keys: Iterator[str]) -> Iterator[list[str]]:
     waiting: list[str] = []
     for key in keys:
@@ -231,3 +233,4 @@ def _grouped(keys: Iterator[str]) -> Iterator[list[str]]:
 
 
 _KEYS_AT_ONCE = 2000
+_USER = int(Kind.USER)

@@ -17,6 +17,7 @@ from directoryfiles.kinds import Kind
 BUCKETS = 256
 _CHUNK_ENTRIES = 128
 _CHUNK_FACTS = 2000
+_USER, _ASSIGNMENT = int(Kind.USER), int(Kind.ASSIGNMENT)
 GOOD = 255
 """In `failed`: the row is good; else the kind from which on its facts are not used."""
 
@@ -174,6 +175,6 @@ _MEMORY_ENTRIES = 8_000
 
 def bucket_of(kind: int, key: str) -> int:
     """Give the bucket of an entity; a user and its assignments are in the same one."""
-    if kind == Kind.ASSIGNMENT:
+    if kind == _ASSIGNMENT:
         return hash(key[11 : key.rindex("/")]) % BUCKETS
-    return hash(key[5:] if kind == Kind.USER else key) % BUCKETS
+    return hash(key[5:] if kind == _USER else key) % BUCKETS

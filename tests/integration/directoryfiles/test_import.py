@@ -14,6 +14,7 @@ from contracts.topics import DIRECTORY, TOPICS
 from directoryfiles.catching_up import cluster_of
 from directoryfiles.generate import write_directory
 from directoryfiles.index import ImportRunningError, Index
+from directoryfiles.publish import ImportOptions
 from directoryfiles.reading import Stage
 from eventlog.connections import KafkaSettings
 from eventlog.partitions import partition_of
@@ -245,3 +246,9 @@ async def test_what_rows_imply_never_overrides_what_is_stated(importer: Importer
     assert last["service/exchange"].name == "Hosted Exchange"
     assert last["package/acme/exchange/gold"].seat_limit == 10
     assert (await importer.take(files)).published == 0
+
+
+@pytest.mark.parametrize("source", ["", 'a"b', "a b", "ä", "a/b"])
+def test_a_source_that_no_event_can_name_is_refused(source: str) -> None:
+    with pytest.raises(ValueError, match="can't name a source"):
+        ImportOptions(source=source)
