@@ -95,4 +95,5 @@ _EXPECTED: dict[str, Callable[[Any], Complaint]] = {
     "KafkaTimeoutError": _no_kafka,
     "BadSettings": _bad_input,
     "NoToken": _bad_input,
+    "SourceNameError": _bad_input,
 }

@@ -8,11 +8,13 @@ from contracts.topics import DIRECTORY
 from directoryfiles.facts import digest_of, removal_tail
 from directoryfiles.index import Index, Position, Statement
 from directoryfiles.reading import Progress, Stage
+from directoryfiles.sending import StalledError
 from directoryfiles.statements import statement_of
 from eventlog.connections import KafkaSettings, make_consumer
 
 _RECORDS_AT_ONCE = 4000
 _WAIT_MS = 500
+_MOST_QUIET_WAITS = 120
 
 
 class AnotherTopicError(Exception):
@@ -30,7 +32,7 @@ async def cluster_of(kafka: KafkaSettings) -> str:
 
 
 async def catch_up(index: Index, kafka: KafkaSettings, progress: Progress) -> None:
-    """Read what the topic has beyond the index. Raises KafkaError when it can't be reached."""
+    """Read what the topic has beyond the index. Raises KafkaError when it can't be reached, and StalledError."""
     consumer = make_consumer(kafka)
     await consumer.start()
     try:
@@ -49,10 +51,13 @@ async def _catch_up(index: Index, topic: str, consumer: AIOKafkaConsumer, progre
     ends = await consumer.end_offsets(partitions)
     positions = await _seek(index, consumer, partitions, ends)
     total = sum(ends[each] - positions[each.partition].next_offset for each in partitions)
-    done = 0
+    done = quiet = 0
     removed: list[Statement] = []
     while any([await consumer.position(each) < ends[each] for each in partitions]):
         fetched = await consumer.getmany(timeout_ms=_WAIT_MS, max_records=_RECORDS_AT_ONCE)
+        quiet = 0 if fetched else quiet + 1
+        if quiet > _MOST_QUIET_WAITS:
+            raise StalledError(f"Kafka has given nothing for {quiet * _WAIT_MS // 1000} seconds.")
         statements: list[Statement] = []
         for partition, records in fetched.items():
             _check_place(positions[partition.partition], records[0])

@@ -27,6 +27,10 @@ STALL_S = 120.0
 """How long Kafka may take nothing before an import gives up."""
 
 
+class SourceNameError(ValueError):
+    """A source's name that can't be part of an event's source."""
+
+
 @dataclass(frozen=True)
 class ImportOptions:
     """How to import.
@@ -44,9 +48,11 @@ class ImportOptions:
     stall_s: float = STALL_S
 
     def __post_init__(self) -> None:
-        """Raise ValueError for a source that can't be part of an event's source."""
+        """Raise SourceNameError for a source that can't be part of an event's source."""
         if not IDENTIFIER.fullmatch(self.source):
-            raise ValueError(f"{self.source!r} can't name a source: only ASCII letters, digits and . _ @ : + = - can.")
+            raise SourceNameError(
+                f"{self.source!r} can't name a source: only ASCII letters, digits and . _ @ : + = - can."
+            )
 
     @property
     def revision(self) -> int:

@@ -20,7 +20,7 @@ _POSITIVE = 0x7FFFFFFF
 
 
 class StalledError(Exception):
-    """Kafka took nothing for a long time; what it took is noted, and the next import publishes the rest."""
+    """Kafka gave or took nothing for a long time; what it took is noted, and the next import publishes the rest."""
 
 
 class _Sent(NamedTuple):
