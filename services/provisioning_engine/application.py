@@ -117,7 +117,6 @@ def _readers(
         directory_fold.READER,
         [Subscription(DIRECTORY.name)],
         DirectoryFold(counts),
-        skip_types=directory_fold.SKIPPED_TYPES,
         max_records=settings.fold_records,
         alarms=alarms,
         after_commit=lambda *_: quarantine.wake(),

@@ -13,6 +13,7 @@ from contracts.directory import (
     CustomerRemoved,
     DirectoryEvent,
     UserPlanAssigned,
+    UserRegistered,
 )
 from eventlog.ledger import ensure_shards
 from eventlog.migrate import migrate
@@ -94,3 +95,29 @@ async def test_what_cannot_be_read_goes_to_quarantine_and_the_rest_is_folded(tab
     rows = await tables.conn.fetch("SELECT record_offset, reason FROM quarantine ORDER BY 1")
     assert [tuple(row) for row in rows] == [(1, "not-json"), (2, "newer-version")]
     assert await shown(tables.conn) == {("a", "mail", "u"): "gold"}
+
+
+async def test_users_records_are_read_although_nothing_of_them_is_kept(tables: Tables) -> None:
+    good = record(UserRegistered(revision=1, customer="a", user="u", name="Ann"))
+    document = json.loads(good.value or b"")
+    nameless = json.dumps(document | {"data": {**document["data"], "name": None}}).encode()
+    bad = [
+        good._replace(value=None, offset=1),
+        good._replace(value=b"", offset=2),
+        good._replace(value=nameless, offset=3),
+        good._replace(key=b"user/a/other", offset=4),
+        good._replace(value=(good.value or b"").replace(b"Ann", b"\xff"), offset=5),
+        good._replace(value=(good.value or b"").replace(b"Ann", b"A" * (1 << 20)), offset=6),
+    ]
+    kind = UserRegistered.TYPE.encode()
+    headers = (("ce_specversion", b"1.0"), ("ce_id", b"7"), ("ce_source", b"/hr"), ("ce_type", kind))
+    other_mode = good._replace(
+        value=json.dumps(document["data"]).encode(),
+        headers=(*headers, ("ce_time", b"2026-11-24T12:00:00Z"), ("content-type", b"application/json")),
+        offset=7,
+    )
+    async with tables.conn.transaction():
+        await tables.fold(tables.conn, [good, *bad, other_mode])
+    rows = await tables.conn.fetch("SELECT record_offset, reason FROM quarantine ORDER BY 1")
+    reasons = ["tombstone", "empty", "wrong-shape", "wrong-key", "not-utf8", "too-large"]
+    assert [tuple(row) for row in rows] == list(enumerate(reasons, 1))
