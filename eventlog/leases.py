@@ -169,6 +169,7 @@ class Leases:
             share = fair_share(self._shards, members, self._owner)
             if len(self._held) < share:
                 await self._claim(conn, share - len(self._held))
+            await self._disown(conn)
             return self.held[share:] + self._refused
 
     async def _claim(self, conn: Connection, missing: int) -> None:
@@ -179,6 +180,17 @@ class Leases:
             self._held[row["shard"]] = Lease(row["shard"], row["epoch"], self._owner)
         if rows:
             _log.info("leases acquired", shards=sorted(row["shard"] for row in rows))
+
+    async def _disown(self, conn: Connection) -> None:
+        """Free shards that the database still counts as this process's though it let go of them.
+
+        Its own clock may have ended them while Postgres was away, or the answer to a claim was lost. Nobody else may
+        take a live owner's shard, so they would lie idle for ever. The next owner's epoch fences what is left.
+        """
+        kept = [*self._held, *(lease.shard for lease in self._refused)]
+        rows = await conn.fetch(_QUERIES["disown"], self._owner, kept)
+        if rows:
+            _log.warning("shards freed that were let go of before", shards=sorted(row["shard"] for row in rows))
 
     async def _give_up(self, leases: list[Lease]) -> None:
         if not leases:

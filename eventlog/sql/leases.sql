@@ -40,6 +40,10 @@ RETURNING shard.shard, shard.epoch;
 -- The shard is free, unless somebody has taken it already.
 UPDATE shard SET owner = NULL WHERE shard = $1 AND owner = $2 AND epoch = $3;
 
+-- name: disown
+-- Frees what this process owns by its name only: everything but the shards $2.
+UPDATE shard SET owner = NULL WHERE owner = $1 AND shard <> ALL ($2::integer[]) RETURNING shard;
+
 -- name: leave
 -- This process is gone.
 DELETE FROM member WHERE owner = $1;

@@ -9,6 +9,7 @@ import pytest
 from eventlog.alarms import Alarms
 from eventlog.database import Pool, connect_pool
 from eventlog.leases import Lease, Leases
+from eventlog.ledger import ensure_shards
 from tests.integration.eventlog.records import append_events, running
 from tests.waiting import eventually
 
@@ -74,6 +75,16 @@ async def test_each_lease_is_announced_once_and_ended_once(pool: Pool) -> None:
         assert len(set(acquired)) == len(acquired)
         assert sorted(acquired, key=repr) == sorted(lost, key=repr)
         assert owner.leases.held == []
+
+
+async def test_shards_that_an_owner_let_go_of_unseen_pass_on(pool: Pool) -> None:
+    """As when its leases ran out while Postgres was away: the rows still name it, and it lives again."""
+    one, two = _Owner(pool, "one"), _Owner(pool, "two")
+    async with pool.acquire() as conn:
+        await ensure_shards(conn, 16)
+        await conn.execute("UPDATE shard SET owner = 'one', epoch = 7")
+    async with running(two.run()), running(one.run()):
+        await eventually(lambda: _split(one, two) == [8, 8], within=5)
 
 
 async def test_epochs_grow_with_every_change_of_hands(pool: Pool) -> None:
