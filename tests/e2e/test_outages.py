@@ -12,7 +12,7 @@ from tests.e2e.verdict import assert_all_is_right, until_ended
 from tests.waiting import eventually
 
 USERS = 20_000
-AWAY_S = 8.0
+AWAY_S = 5.0
 SERVICES = ("wizard", "engine-1", "engine-2", "tracker")
 
 
