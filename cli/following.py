@@ -49,12 +49,17 @@ def snapshots(tracker: "Client", request: str) -> Iterator[Answer]:
 
 def watch(tracker: "Client", request: str, *, title: str = "") -> Answer:
     """Show progress until the request has ended; gives its last state."""
+    from cli.output import note
     from cli.progress import counting
 
     last: Answer = {}
+    waited_for = None
     with counting(title or request) as advance:
         for answer in snapshots(tracker, request):
             last = answer
+            if answer.get("waits_for") and answer["waits_for"] != waited_for:
+                waited_for = answer["waits_for"]
+                note(f"{request} waits for: {waited_for}")
             counts = answer["counts"]
             advance(sum(counts[outcome] for outcome in OUTCOMES), counts["planned"])
     return last
