@@ -17,6 +17,11 @@ _NOT_FOUND = 404
 
 Answer = dict[str, Any]
 
+_TOLD_WAITS = {
+    "start-time": "waits for its start time.",
+    "confirmation": "waits for a confirmation: the engine found another number of users than was seen.",
+}
+
 OUTCOMES = ("migrated", "failed", "skipped", "cancelled")
 
 
@@ -57,9 +62,9 @@ def watch(tracker: "Client", request: str, *, title: str = "") -> Answer:
     with counting(title or request) as advance:
         for answer in snapshots(tracker, request):
             last = answer
-            if answer.get("waits_for") and answer["waits_for"] != waited_for:
+            if answer.get("waits_for") in _TOLD_WAITS and answer["waits_for"] != waited_for:
                 waited_for = answer["waits_for"]
-                note(f"{request} waits for: {waited_for}")
+                note(f"{request} {_TOLD_WAITS[waited_for]}")
             counts = answer["counts"]
             advance(sum(counts[outcome] for outcome in OUTCOMES), counts["planned"])
     return last
