@@ -6,12 +6,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
-
-from contracts.codec import EVENTS_BY_TOPIC, UnknownTypeFromKnownSourceError, UnreadableError, adapter_for, decode
+from contracts.codec import UnknownTypeFromKnownSourceError, UnreadableError, decode
 from contracts.directory import DirectoryEvent, UserRegistered
-from contracts.envelope import CONTENT_TYPE, AnyEnvelope
-from contracts.topics import DIRECTORY, RECORD_LIMIT_BYTES, SHARDS
+from contracts.topics import SHARDS
 from eventlog.database import Connection
 from eventlog.partitions import partition_of
 from eventlog.quarantine import put
@@ -23,10 +20,6 @@ from services.provisioning_engine.edges.counts import Counts
 _QUERIES = load_queries(Path(__file__).parent.parent / "queries" / "directory.sql")
 
 READER = "engine-directory"
-_ADAPTERS: dict[str | None, TypeAdapter[AnyEnvelope]] = {
-    model.TYPE: adapter_for(model.TYPE) for model in EVENTS_BY_TOPIC[DIRECTORY.name]
-}
-_STRUCTURED = (("content-type", CONTENT_TYPE.encode()),)
 
 
 class DirectoryFold:
@@ -41,7 +34,9 @@ class DirectoryFold:
         events: list[DirectoryEvent] = []
         for record in records:
             try:
-                event = _plainly_right(record) or decode(record.topic, record.key, record.value, record.headers).data
+                # Who a user is (name, address) is nothing to the engine, but it reads these records, too: nobody else
+                # would put one into quarantine.
+                event = decode(record.topic, record.key, record.value, record.headers).data
                 if record.type != UserRegistered.TYPE:
                     events.append(event)
             except UnreadableError as error:
@@ -50,23 +45,6 @@ class DirectoryFold:
             except UnknownTypeFromKnownSourceError:
                 self._counts.unknown_types.labels(record.topic).inc()
         await write(conn, gather(events))
-
-
-def _plainly_right(record: IncomingRecord) -> DirectoryEvent | None:
-    """Read what our own writers write, the fast way; none where `decode` has to judge, or to say what is wrong.
-
-    Who a user is (name, address) is nothing to the engine, but it reads these records, too: nobody else would put
-    one into quarantine.
-    """
-    value, adapter = record.value, _ADAPTERS.get(record.type)
-    if adapter is None or not value or len(value) > RECORD_LIMIT_BYTES or record.headers[:1] != _STRUCTURED:
-        return None
-    try:
-        envelope = adapter.validate_json(value)
-    except ValidationError:
-        return None
-    event: DirectoryEvent = envelope.data
-    return event if envelope.type == record.type and record.key == event.key().encode() else None
 
 
 async def write(conn: Connection, found: Entities) -> None:
