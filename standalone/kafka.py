@@ -71,7 +71,7 @@ class KafkaNode:
         draft = self._data.with_name("kafka.new")
         shutil.rmtree(draft, ignore_errors=True)
         self._write_properties(draft)
-        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        cluster = cluster_id(uuid.uuid4().bytes)
         tool = ("-cp", f"{jars}/*", "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(self._properties))
         code = await run_logged((str(java), "-XX:TieredStopAtLevel=1", *tool), self._log)
         if code != 0:
@@ -96,6 +96,12 @@ async def accepts_connections(host: str, port: int) -> bool:
         return False
     writer.close()
     return True
+
+
+def cluster_id(sixteen_bytes: bytes) -> str:
+    """A cluster's id as Kafka writes it; never with a "-" at its beginning, which Kafka's own tool takes for an option."""
+    tamed = bytes([sixteen_bytes[0] & 0x7F]) + sixteen_bytes[1:]
+    return base64.urlsafe_b64encode(tamed).decode().rstrip("=")
 
 
 async def create_topics(

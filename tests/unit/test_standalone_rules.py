@@ -2,6 +2,7 @@
 
 import pytest
 
+from standalone.kafka import cluster_id
 from standalone.part import Patience
 from standalone.ports import Ports
 from standalone.service_plans import processes
@@ -29,3 +30,11 @@ def test_free_ports_differ_from_each_other() -> None:
 )
 def test_several_engines_are_numbered(engines: int, names: list[str]) -> None:
     assert [each.part for each in processes(Ports.free(engines))] == names
+
+
+@pytest.mark.parametrize("first", range(256))
+def test_a_clusters_id_never_looks_like_an_option(first: int) -> None:
+    made = cluster_id(bytes([first]) + bytes(range(15)))
+
+    assert len(made) == 22
+    assert not made.startswith("-")
