@@ -99,7 +99,7 @@ async def accepts_connections(host: str, port: int) -> bool:
 
 
 def cluster_id(sixteen_bytes: bytes) -> str:
-    """A cluster's id as Kafka writes it; never with a "-" at its beginning, which Kafka's own tool takes for an option."""
+    """A cluster's id as Kafka writes it; never with a "-" at its beginning, where Kafka's own tool sees an option."""
     tamed = bytes([sixteen_bytes[0] & 0x7F]) + sixteen_bytes[1:]
     return base64.urlsafe_b64encode(tamed).decode().rstrip("=")
 
