@@ -14,8 +14,8 @@ import httpx
 
 from contracts.directory import DirectoryEvent
 from serving.tokens import Scope, new_token, write_tokens
+from tests.database_settings import database_settings
 from tests.integration.engine.listening import Listener
-from tests.integration.wizard.process import database_settings
 from tests.integration.wizard.records import publish
 from tests.waiting import eventually
 

@@ -12,6 +12,7 @@ import httpx
 import psutil
 
 from serving.tokens import new_token, write_tokens
+from tests.database_settings import database_settings
 from tests.waiting import eventually
 
 Answer = dict[str, Any]
@@ -31,7 +32,7 @@ class Tracker:
         self.environment = {
             "PLANSHIFT_KAFKA": kafka,
             "PLANSHIFT_TOPIC_PREFIX": prefix,
-            "PLANSHIFT_DATABASE_URL": database,
+            **database_settings(database),
             "PLANSHIFT_TOKENS_FILE": str(folder / "tokens.json"),
             "PLANSHIFT_LIVE_TICK_S": "0.1",
         }

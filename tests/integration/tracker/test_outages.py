@@ -59,11 +59,11 @@ async def test_postgres_away_at_the_start_and_in_the_middle_loses_and_doubles_no
 
 
 async def test_two_trackers_share_the_partitions_and_one_goes_on_alone(
-    tracker: Tracker, kafka: str, topic_prefix: str, tmp_path: Path
+    tracker: Tracker, kafka: str, topic_prefix: str, database: str, tmp_path: Path
 ) -> None:
     story, request = _told()
     (tmp_path / "second").mkdir()
-    second = Tracker(tmp_path / "second", kafka, topic_prefix, tracker.environment["PLANSHIFT_DATABASE_URL"])
+    second = Tracker(tmp_path / "second", kafka, topic_prefix, database)
     await tracker.start()
     await second.start()
     await tracker.ready()

@@ -8,13 +8,13 @@ import secrets
 import sys
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from contracts.topics import REQUEST_PARTITIONS
 from serving.tokens import Scope, new_token, write_tokens
+from tests.database_settings import database_settings
 from tests.waiting import eventually
 
 TOKENS: dict[str, tuple[Scope, ...]] = {
@@ -22,16 +22,6 @@ TOKENS: dict[str, tuple[Scope, ...]] = {
     "system": ("publish", "read"),
     "auditor": ("read",),
 }
-
-
-def database_settings(url: str) -> dict[str, str]:
-    """Give what says where the database is; a password never stands in its URL."""
-    parts = urlsplit(url)
-    place = parts.netloc.rpartition("@")[2]
-    plain = parts._replace(netloc=f"{parts.username}@{place}" if parts.username else place).geturl()
-    return {"PLANSHIFT_DATABASE_URL": plain} | (
-        {"PLANSHIFT_DATABASE_PASSWORD": parts.password} if parts.password else {}
-    )
 
 
 class Wizard:
