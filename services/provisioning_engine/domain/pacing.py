@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 STANDS_STILL_S = 2.0
+SMALL_REQUEST_USERS = 2_000
+"""A request of so few users doesn't wait for the readers: it adds next to nothing to what they have before them."""
+
 WINDOW_S = 2.0
 
 

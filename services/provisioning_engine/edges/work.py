@@ -11,11 +11,15 @@ _LONGEST_PAUSE_S = 5.0
 
 @dataclass
 class Work:
-    """Something to do for one request in one shard; `after_batch`: batches up to this number are done."""
+    """Something to do for one request in one shard.
+
+    `users` are those of the whole request, where they are known; batches up to number `after_batch` are done.
+    """
 
     kind: str
     request: str
     shard: int
+    users: int = 0
     after_batch: int = -1
     not_before_s: float = 0.0
     pause_s: float = field(default=0.0, repr=False)

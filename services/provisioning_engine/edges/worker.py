@@ -21,6 +21,7 @@ from eventlog.leases import Leases
 from eventlog.relay import Outlet, Relay
 from eventlog.sqlfile import load_queries
 from services.provisioning_engine.domain.connectors import Connector
+from services.provisioning_engine.domain.pacing import SMALL_REQUEST_USERS
 from services.provisioning_engine.domain.turns import Turns
 from services.provisioning_engine.edges import coordination, judging
 from services.provisioning_engine.edges.counts import Counts
@@ -165,7 +166,7 @@ class Worker:
         if mine:
             async with self._pool.acquire() as conn:
                 rows = await conn.fetch(_QUERIES["work"], mine)
-        found = [Work(row["kind"], row["request"], row["shard"]) for row in rows]
+        found = [Work(row["kind"], row["request"], row["shard"], row["users"]) for row in rows]
         gone = self._work
         self._work = {work.key: gone.pop(work.key, work) for work in found}
         for work in gone.values():  # done, or another process's now
@@ -184,7 +185,8 @@ class Worker:
             shard = self._shards.get(work.shard)
             if shard is None or not shard.is_free or work.not_before_s > now:
                 continue
-            if work.kind == "run" and (not may_append or shard.relay.unsent > _UNSENT_OF_A_SHARD):
+            near = may_append and shard.relay.unsent <= _UNSENT_OF_A_SHARD
+            if work.kind == "run" and not near and work.users > SMALL_REQUEST_USERS:
                 continue
             rank = (work.kind not in _COORDINATION, self._turns.clock(work.request), shard.relay.unsent)
             if best_rank is None or rank < best_rank:

@@ -58,26 +58,27 @@ UPDATE command SET done = true WHERE id = $1;
 SELECT next_sequence, now() AS now FROM shard WHERE shard = $1;
 
 -- name: work
--- What there is to do in these shards: kind, request, shard. Kinds: command, judge, freeze, start, finish, plan, run.
-SELECT DISTINCT 'command' AS kind, c.request, c.home_shard AS shard
+-- What there is to do in these shards: kind, request, shard, and the users of the whole request where they are known.
+-- Kinds: command, judge, freeze, start, finish, plan, run.
+SELECT DISTINCT 'command' AS kind, c.request, c.home_shard AS shard, 0::bigint AS users
 FROM command AS c WHERE NOT c.done AND c.home_shard = ANY ($1::integer[])
 UNION ALL
-SELECT 'judge', r.request, r.home_shard FROM request AS r
+SELECT 'judge', r.request, r.home_shard, 0 FROM request AS r
 WHERE r.ended_at IS NULL AND r.home_shard = ANY ($1::integer[]) AND r.state = 'received'
 UNION ALL
-SELECT 'freeze', r.request, r.home_shard FROM request AS r
+SELECT 'freeze', r.request, r.home_shard, 0 FROM request AS r
 WHERE r.ended_at IS NULL AND r.home_shard = ANY ($1::integer[]) AND r.state = 'planning'
     AND NOT EXISTS (SELECT FROM request_shard AS s WHERE s.request = r.request AND NOT s.planning_done)
 UNION ALL
-SELECT 'start', r.request, r.home_shard FROM request AS r
+SELECT 'start', r.request, r.home_shard, 0 FROM request AS r
 WHERE r.ended_at IS NULL AND r.home_shard = ANY ($1::integer[]) AND r.state = 'pending-start' AND r.start_at <= now()
 UNION ALL
-SELECT 'finish', r.request, r.home_shard FROM request AS r
+SELECT 'finish', r.request, r.home_shard, 0 FROM request AS r
 WHERE r.ended_at IS NULL AND r.home_shard = ANY ($1::integer[]) AND r.state = 'running'
     AND NOT EXISTS (SELECT FROM request_shard AS s WHERE s.request = r.request AND s.open > 0)
 UNION ALL
-SELECT 'plan', s.request, s.shard FROM request AS r JOIN request_shard AS s ON s.request = r.request
+SELECT 'plan', s.request, s.shard, 0 FROM request AS r JOIN request_shard AS s ON s.request = r.request
 WHERE r.ended_at IS NULL AND r.state = 'planning' AND NOT s.planning_done AND s.shard = ANY ($1::integer[])
 UNION ALL
-SELECT 'run', s.request, s.shard FROM request AS r JOIN request_shard AS s ON s.request = r.request
+SELECT 'run', s.request, s.shard, r.planned FROM request AS r JOIN request_shard AS s ON s.request = r.request
 WHERE r.ended_at IS NULL AND r.state = 'running' AND s.open > 0 AND s.shard = ANY ($1::integer[]);
