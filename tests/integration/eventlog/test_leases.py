@@ -11,7 +11,7 @@ from eventlog.database import Pool, connect_pool
 from eventlog.leases import Lease, Leases
 from eventlog.ledger import ensure_shards
 from tests.integration.eventlog.records import append_events, running
-from tests.waiting import eventually
+from tests.waiting import eventually, throughout
 
 
 class _Owner:
@@ -145,8 +145,7 @@ async def test_workers_that_use_up_the_pool_cost_no_lease(database: str) -> None
     async with running(owner.run()):
         await eventually(lambda: len(owner.working) == 3)
         async with own.acquire():
-            await asyncio.sleep(3)  # longer than a lease: that is the point
-            assert len(owner.working) == 3
+            await throughout(owner.has_all_three, for_s=3, what="every lease is kept for longer than a lease's time")
     own.terminate()
 
 

@@ -15,7 +15,7 @@ from eventlog.relay import Outlet, Relay, republish
 from eventlog.takeover import last_sequence_in_topic
 from tests.integration.eventlog.conftest import NewTopicOf
 from tests.integration.eventlog.records import append_events, read_topic, running, send, topic_sequences
-from tests.waiting import eventually
+from tests.waiting import eventually, throughout
 
 LEASE = Lease(0, 1, "a")
 
@@ -189,7 +189,7 @@ async def test_a_topic_that_comes_later_is_waited_for(
     outlet = Outlet(settings)
     relay = Relay(pool, outlet, "later", LEASE)
     async with running(relay.run()):
-        await asyncio.sleep(0.5)  # long enough to have looked for it in vain
+        await throughout(lambda: relay.published_to == 0, for_s=0.5, what="nothing is published without the topic")
         await new_topic("later")
         await _published(relay, 2)
     await outlet.close()
